@@ -1,0 +1,42 @@
+// A controller in controller-runtime's shape: it names what it watches and how that maps to keys, and reconciles one key.
+// A key is only a name: reconcile is level-based, idempotent, and safe to run twice.
+import type { Client } from '../apimachinery/client.ts'
+import type { GroupResource, KubeObject } from '../apimachinery/types.ts'
+import type { Change, Informer } from '../store/types.ts'
+
+/** Which keys of the controller a change concerns. Pure; sees the state before and after, so that both old and new owners are told. */
+export interface Watch {
+  readonly resource: GroupResource
+  keys(change: Change): Iterable<string>
+}
+
+/** Come back after this many seconds even if nothing changes (fractions allowed). Nothing: only when something changes. */
+export interface Outcome {
+  readonly requeueAfter?: number
+}
+
+/** Throw to be tried again with back-off; throw TerminalError when trying again cannot help. */
+export class TerminalError extends Error {
+  override readonly name = 'TerminalError'
+}
+
+export interface EventRecorder {
+  /** Records a core/v1 Event about the object; repeated ones are counted, not added. Never throws: an event is not worth failing for. */
+  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): Promise<void>
+}
+
+export interface ControllerContext {
+  readonly client: Client
+  /** The collection as of now: brought up to date on first use within one reconcile, then stable for its length. */
+  informer(resource: GroupResource): Promise<Informer>
+  readonly events: EventRecorder
+  /** Milliseconds since the epoch; tests turn this clock by hand. */
+  now(): number
+}
+
+export interface Controller {
+  /** Standard name, as in upstream's --controllers list where there is one: "deployment", "replicaset", "garbagecollector" ... */
+  readonly name: string
+  readonly watches: readonly Watch[]
+  reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined>
+}

@@ -52,6 +52,18 @@ export interface WatchOptions {
   readonly signal: AbortSignal
 }
 
+export interface ChangesOptions {
+  /** Only keys that begin with this. */
+  readonly prefix?: string
+}
+
+/** A piece of the log. */
+export interface ChangesResult {
+  readonly changes: readonly Change[]
+  /** Nothing up to this revision is still to come: the next piece begins after it. */
+  readonly revision: number
+}
+
 /** What a watch delivers: changes in order, and progress, which says that nothing up to `revision` is still to come. */
 export type WatchItem = { readonly change: Change } | { readonly progress: number }
 
@@ -59,10 +71,10 @@ export interface Store {
   /** The newest state, read strongly. */
   get(collection: GroupResource, key: string): Promise<Stored | undefined>
 
-  /** A consistent view at one settled revision, in key order. */
+  /** A consistent view at one settled revision, in key order. @throws ExpiredError, FutureError for `at` */
   list(collection: GroupResource, options?: ListOptions): Promise<ListResult>
 
-  /** The settled revision of the collection: all writes acknowledged before the call are at or below it. */
+  /** The settled revision of the collection: all writes acknowledged before the call are at or below it. A collection that was never written is at 1. */
   revision(collection: GroupResource): Promise<number>
 
   /** @throws ExistsError when the key is taken. */
@@ -73,6 +85,12 @@ export interface Store {
 
   /** Removes the object if it is still at `revision`; `object` is its last state as watchers shall see it. @throws ConflictError, NotFoundError */
   delete(collection: GroupResource, key: string, object: KubeObject, revision: number): Promise<Stored>
+
+  /**
+   * Every change after `from` up to now, in order; at least those acknowledged before the call. A watch that looks once.
+   * @throws ExpiredError when changes after `from` are no longer kept.
+   */
+  changes(collection: GroupResource, from: number, options?: ChangesOptions): Promise<ChangesResult>
 
   /**
    * Every change after `from`, in order, until the signal aborts (the iteration then ends without an error).
@@ -120,6 +138,18 @@ export class ExpiredError extends Error {
     super(`revision ${revision} is older than the log, which begins after ${floor}`)
     this.revision = revision
     this.floor = floor
+  }
+}
+
+/** The revision asked for has not been written yet. */
+export class FutureError extends Error {
+  override readonly name = 'FutureError'
+  readonly revision: number
+  readonly current: number
+  constructor(revision: number, current: number) {
+    super(`revision ${revision} is larger than the newest, ${current}`)
+    this.revision = revision
+    this.current = current
   }
 }
 

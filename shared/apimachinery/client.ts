@@ -29,6 +29,18 @@ export interface Client {
     name: string,
     patch: { readonly type: PatchType; readonly body: unknown; readonly subresource?: string },
   ): Promise<T>
+  /** POST below an object: pods/binding, pods/eviction, serviceaccounts/token. Answers what the subresource answers. */
+  act<T extends KubeObject>(
+    resource: GroupResource,
+    namespace: string | undefined,
+    name: string,
+    subresource: string,
+    body: KubeObject,
+  ): Promise<T>
+  /** GET of a part: scale. */
+  getPart<T extends KubeObject>(resource: GroupResource, namespace: string | undefined, name: string, subresource: string): Promise<T>
+  /** PUT of a part other than status: namespaces/finalize, scale. `object` carries namespace and name. */
+  updatePart<T extends KubeObject>(resource: GroupResource, subresource: string, object: KubeObject): Promise<T>
   /** Answers the last state, or undefined when there was no such object. */
   delete(resource: GroupResource, namespace: string | undefined, name: string, options?: DeleteOptions): Promise<KubeObject | undefined>
 }

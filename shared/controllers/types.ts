@@ -1,12 +1,14 @@
 // A controller in controller-runtime's shape: it names what it watches and how that maps to keys, and reconciles one key.
 // A key is only a name: reconcile is level-based, idempotent, and safe to run twice.
 import type { Client } from '../apimachinery/client.ts'
+import type { Registry } from '../apimachinery/registry.ts'
 import type { GroupResource, KubeObject } from '../apimachinery/types.ts'
 import type { Change, Informer } from '../store/types.ts'
 
 /** Which keys of the controller a change concerns. Pure; sees the state before and after, so that both old and new owners are told. */
 export interface Watch {
-  readonly resource: GroupResource
+  /** "*" is every collection there is, those of custom resources too (garbage collection). */
+  readonly resource: GroupResource | '*'
   keys(change: Change): Iterable<string>
 }
 
@@ -21,8 +23,11 @@ export class TerminalError extends Error {
 }
 
 export interface EventRecorder {
-  /** Records a core/v1 Event about the object; repeated ones are counted, not added. Never throws: an event is not worth failing for. */
-  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): Promise<void>
+  /**
+   * Records a core/v1 Event about the object; repeated ones are counted, not added. Never throws: an event is not worth failing for.
+   * `action` makes it an event of the newer kind (reportingComponent, action, eventTime), as the scheduler writes them.
+   */
+  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, action?: string): Promise<void>
 }
 
 export interface ControllerContext {
@@ -30,6 +35,8 @@ export interface ControllerContext {
   /** The collection as of now: brought up to date on first use within one reconcile, then stable for its length. */
   informer(resource: GroupResource): Promise<Informer>
   readonly events: EventRecorder
+  /** Every kind that is served now, custom resources included. */
+  readonly registry: Registry
   /** Milliseconds since the epoch; tests turn this clock by hand. */
   now(): number
 }
@@ -37,6 +44,8 @@ export interface ControllerContext {
 export interface Controller {
   /** Standard name, as in upstream's --controllers list where there is one: "deployment", "replicaset", "garbagecollector" ... */
   readonly name: string
+  /** Source of its events. Default: name + "-controller". */
+  readonly component?: string
   readonly watches: readonly Watch[]
   reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined>
 }

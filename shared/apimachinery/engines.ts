@@ -1,0 +1,94 @@
+// What the verbs need of the engines that work by schema (folders schema, codec, patch, apply and openapi): their signatures, so that
+// each side can be read and tested without the other. Schema names are those of the facts: "io.k8s.api.core.v1.Pod".
+import type { FieldError } from './field-error.ts'
+import type { KubeObject } from './types.ts'
+
+export type Serialization = 'json' | 'yaml' | 'protobuf'
+
+export interface Parsed {
+  /** Plain data, owned by the caller. For protobuf already in JSON's shape. */
+  readonly value: unknown
+  /** 'duplicate field "spec.a"', in document order. */
+  readonly duplicates: readonly string[]
+}
+
+export interface Decoded {
+  /** Of the schema's shape: unknown fields dropped, nulls and empty members as Go would leave them, quantities and times canonical. */
+  readonly object: KubeObject
+  /** 'unknown field "spec.foo"', in document order, paths as upstream writes them. */
+  readonly unknown: readonly string[]
+  /** Warnings about values, e.g. fractional bytes in a quantity. */
+  readonly warnings: readonly string[]
+}
+
+/** A body that cannot be read at all. The message is upstream's (Go's JSON, YAML or protobuf decoder). */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError'
+}
+
+export interface ManagedFieldsOptions {
+  readonly manager: string
+  readonly apiVersion: string
+  readonly schema: string
+  /** "" for the main endpoint. */
+  readonly subresource: string
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Paths that this endpoint never owns, e.g. [["status"]]. */
+  readonly resetFields: readonly (readonly string[])[]
+}
+
+export interface ApplyOptions extends ManagedFieldsOptions {
+  readonly force: boolean
+}
+
+export interface ApplyConflict {
+  /** 'conflict with "kubectl" using apps/v1' with subresource and time where upstream says them. */
+  readonly message: string
+  /** ".spec.replicas" */
+  readonly field: string
+}
+
+/** Other managers own, with other values, what an apply without force sets. */
+export class ApplyConflictError extends Error {
+  override readonly name = 'ApplyConflictError'
+  readonly conflicts: readonly ApplyConflict[]
+  constructor(message: string, conflicts: readonly ApplyConflict[]) {
+    super(message)
+    this.conflicts = conflicts
+  }
+}
+
+/** A patch that cannot be applied to this document. `code` 400 for a malformed patch, 422 for one that does not fit, 500 for a missing merge key. */
+export class PatchError extends Error {
+  override readonly name = 'PatchError'
+  readonly code: number
+  constructor(code: number, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+export interface Engines {
+  /** @throws DecodeError */
+  parse(body: Uint8Array, format: Serialization): Parsed
+  /** Takes `value` over (may change it). @throws DecodeError where a value has the wrong type */
+  decode(value: unknown, schema: string): Decoded
+  /** The object (or list, or Status) as bytes. JSON and YAML need no schema. `indent` for people. */
+  encode(object: object, format: Serialization, indent?: boolean): Uint8Array
+  /** Adds the schema's defaults, in place. */
+  applyDefaults(object: KubeObject, schema: string): void
+
+  /** The argument is not changed; the answer may share parts with it. @throws PatchError */
+  jsonPatch(document: unknown, operations: unknown): unknown
+  mergePatch(document: unknown, patch: unknown): unknown
+  strategicMergePatch(document: unknown, patch: unknown, schema: string): unknown
+
+  /** metadata.managedFields of `object` after a write that is not an apply, in place. `old` undefined: a creation. */
+  trackUpdate(object: KubeObject, old: KubeObject | undefined, options: ManagedFieldsOptions): void
+  /** Merges an applied configuration into the live object (undefined: a creation) and answers the new object with its managedFields. @throws ApplyConflictError, DecodeError */
+  applyConfiguration(live: KubeObject | undefined, configuration: KubeObject, options: ApplyOptions): KubeObject
+
+  /** Problems of metadata.managedFields as sent by a client. */
+  validateManagedFields?(object: KubeObject): readonly FieldError[]
+}

@@ -1,0 +1,171 @@
+// The one call between a pod's agent and the control plane:
+//
+//   POST /zeroplane/agent/v1/sync        Authorization: Bearer <the agent's token>
+//   Report -> Orders                     application/json both ways
+//
+// Both sides are level-based. A report is the whole state of the pod as the agent sees it now, never a difference; orders are
+// what the agent shall bring about, never a step. So a report or an answer that is lost, repeated or late does no harm:
+//
+//   agent   : report 7 (running) ---x lost        report 8 (running, ready) -->   nothing is missing: 8 says all of it
+//   agent   : report 7 -> recorded, answer lost;  report 8 = the same state  -->   same status, hence no write
+//   agent   : report 7 (not ready) is slow;       report 8 (ready) recorded, then 7 arrives: `sequence` 7 < 8, not looked at
+//
+// `sequence` grows by one with each report of one agent process. The control plane keeps the last one that changed the pod in
+// the annotation zeroplane.dev/agent, together with the launch it belongs to: a report of an older launch, or an older one of
+// the same launch, changes nothing and is answered as usual. Events carry ids of their own and are sent until acknowledged; one
+// that arrives twice is counted twice at worst, which is what Kubernetes promises for events.
+//
+// The token is good for one launch of one pod and nothing else (agent-token.ts). Statuses, all with a metav1.Status as body:
+//   401  no or a bad token: the agent tries again, slower and slower
+//   410  the pod is gone, or another launch has taken its place: the agent ends every container at once and leaves
+//   413  the report is larger than REPORT_LIMIT
+//   5xx  try again with back-off
+import type { ContainerState, Lifecycle, Probe } from '../api/core/v1.ts'
+
+export const SYNC_PATH = '/zeroplane/agent/v1/sync'
+
+/** Bytes. A report of ten containers with full termination messages is below 64 KB. */
+export const REPORT_LIMIT = 256 * 1024
+
+/** Bytes of a termination message, as upstream bounds it (all containers of a pod together may have 12 KiB there; here each one 4 KiB). */
+export const TERMINATION_MESSAGE_LIMIT = 4096
+
+/** One container as the agent sees it. Names are unique among init, sidecar and app containers of a pod. */
+export interface ContainerReport {
+  readonly name: string
+  /** Times are RFC 3339 with whole seconds, by the agent's clock. */
+  readonly state: ContainerState
+  readonly lastState?: ContainerState
+  readonly restartCount: number
+  /** The startup probe has passed (or there is none) and postStart is done. */
+  readonly started: boolean
+  /** The readiness probe passes, or there is none and the container is started. */
+  readonly ready: boolean
+}
+
+/** Something to be shown as a core/v1 Event on the pod. */
+export interface AgentEvent {
+  /** Grows by one with each event of one agent process. */
+  readonly id: number
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+  /** The container it is about, for involvedObject.fieldPath. */
+  readonly container?: string
+}
+
+/** Use of one container since the last report, for metrics.k8s.io. */
+export interface ContainerUsage {
+  readonly name: string
+  /** CPU in use over the window, in billionths of a core. */
+  readonly nanoCores: number
+  /** Working set: memory in use less the inactive file cache. Bytes. */
+  readonly memoryBytes: number
+}
+
+export interface Usage {
+  /** End of the window, RFC 3339. */
+  readonly timestamp: string
+  readonly windowSeconds: number
+  readonly containers: readonly ContainerUsage[]
+}
+
+export interface Report {
+  readonly sequence: number
+  /** The pod's addresses as the agent finds them on its interfaces, IPv4 first. */
+  readonly podIPs: readonly string[]
+  /** Empty until the first plan has come. */
+  readonly containers: readonly ContainerReport[]
+  /** Not yet acknowledged, oldest first. */
+  readonly events: readonly AgentEvent[]
+  readonly usage?: Usage
+  /** Version of the plan that the agent has; absent before the first. */
+  readonly plan?: string
+  /** A container is about to start and wants environment and configuration as of now. */
+  readonly wantsPlan: boolean
+  /** Every container has ended for good; the agent leaves when this report is acknowledged. */
+  readonly finished: boolean
+}
+
+/** Where a container stands in the pod's order: init containers one after another, sidecars with them and on, then the apps at once. */
+export type ContainerRole = 'init' | 'sidecar' | 'app'
+
+/** What the agent needs to know to run one container. Everything is resolved: no references, no $(VAR). */
+export interface ContainerPlan {
+  readonly name: string
+  readonly role: ContainerRole
+  /** ENTRYPOINT and CMD of the image with command and args over them. */
+  readonly argv: readonly string[]
+  /** Set over what the image sets. Later entries win. */
+  readonly env: readonly { readonly name: string; readonly value: string }[]
+  /** Why this container cannot be started now, e.g. `configmap "x" not found`: it waits with CreateContainerConfigError. */
+  readonly configError?: string
+  /** Upstream's name, e.g. SIGQUIT where the image says so. */
+  readonly stopSignal: string
+  readonly terminationMessagePath: string
+  readonly terminationMessagePolicy: 'File' | 'FallbackToLogsOnError'
+  readonly startupProbe?: Probe
+  readonly livenessProbe?: Probe
+  readonly readinessProbe?: Probe
+  readonly lifecycle?: Lifecycle
+  /** Named ports, for probes and hooks that name one. */
+  readonly ports: readonly { readonly name?: string; readonly containerPort: number }[]
+  /** From an earlier launch of the same pod, so that counting goes on. */
+  readonly restartCount: number
+  readonly lastState?: ContainerState
+  /** State at the end of an earlier launch, when it must not run again (an init container that is done, a container that ended for good). */
+  readonly done?: ContainerState
+}
+
+export interface PodPlan {
+  /** Changes whenever anything in the plan does. */
+  readonly version: string
+  readonly restartPolicy: 'Always' | 'OnFailure' | 'Never'
+  readonly terminationGracePeriodSeconds: number
+  readonly hostname: string
+  /** In the pod's order. */
+  readonly containers: readonly ContainerPlan[]
+}
+
+export interface Deletion {
+  /** As the last delete asked for. */
+  readonly gracePeriodSeconds: number
+  /** How much of it is left, by the control plane's clock. 0 or less: kill. */
+  readonly secondsLeft: number
+  /** Why, for `Stopping container` events: "deleted" or "deadline" (activeDeadlineSeconds). */
+  readonly reason: 'deleted' | 'deadline'
+}
+
+export interface Orders {
+  /** The report's sequence number: what it said is known. */
+  readonly acknowledged: number
+  /** Events up to this id are recorded. */
+  readonly events: number
+  /** Present when the agent asked for it or has an older one. */
+  readonly plan?: PodPlan
+  readonly deletion?: Deletion
+  /** When to report again if nothing happens in the pod before that. What happens in the pod is reported at once. */
+  readonly syncAfterSeconds: number
+  /**
+   * So long the next call may be held open by the control plane, until the pod changes. 0: it answers at once. The agent gives up on
+   * a held call when it has something to say: what the held call reported was recorded before it was held.
+   */
+  readonly holdSeconds: number
+}
+
+/** Names in the agent's environment, set by the launcher. */
+export const AGENT_ENV = {
+  /** https://host[:port], without a path. */
+  url: 'ZEROPLANE_URL',
+  token: 'ZEROPLANE_TOKEN',
+  /** PEM of the CA that signed the API's certificate; absent: the public ones. */
+  ca: 'ZEROPLANE_CA',
+  /** "namespace/name", for the agent's own log. */
+  pod: 'ZEROPLANE_POD',
+} as const
+
+/** Where a container's volume of fifos is mounted: in the container itself, and in the agent. */
+export const HOLDER_PATH = '/.zeroplane'
+export const agentPath = (container: string) => `/pod/${container}`
+/** Where an emptyDir is mounted in setup, which gives it its mode and group. */
+export const volumePath = (volume: string) => `/volumes/${volume}`

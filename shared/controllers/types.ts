@@ -32,7 +32,10 @@ export interface EventRecorder {
 
 export interface ControllerContext {
   readonly client: Client
-  /** The collection as of now: brought up to date on first use within one reconcile, then stable for its length. */
+  /**
+   * The collection as of now: brought up to date on first use within one reconcile. Informers are shared, so while a reconcile waits for
+   * something else they may move forward (never back): what must be one view is read without an await in between.
+   */
   informer(resource: GroupResource): Promise<Informer>
   readonly events: EventRecorder
   /** Every kind that is served now, custom resources included. */
@@ -44,8 +47,9 @@ export interface ControllerContext {
 export interface Controller {
   /** Standard name, as in upstream's --controllers list where there is one: "deployment", "replicaset", "garbagecollector" ... */
   readonly name: string
-  /** Source of its events. Default: name + "-controller". */
+  /** Source of its events, as `kubectl describe` shows it. Default: "<name>-controller". */
   readonly component?: string
+  /** The first one is of the kind that the keys name: what goes wrong with a key is told in an Event about that object. */
   readonly watches: readonly Watch[]
   reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined>
 }

@@ -3,7 +3,7 @@
 import type { GroupResource, KubeObject } from '../apimachinery/types.ts'
 import { OrderedItems, page } from './ordered-items.ts'
 import { collectionName, INITIAL_REVISION, stamp, timeToLive } from './revisions.ts'
-import type { Change, ChangesOptions, ChangesResult, ListOptions, ListResult, Store, Stored, WatchItem, WatchOptions } from './types.ts'
+import type { Change, ChangesOptions, ChangesResult, FeedingStore, ListOptions, ListResult, Stored, WatchItem, WatchOptions } from './types.ts'
 import { ConflictError, ExistsError, ExpiredError, FutureError, NotFoundError } from './types.ts'
 
 export interface MemoryStoreOptions {
@@ -26,7 +26,7 @@ interface Collection {
   readonly deaths: Map<string, number>
 }
 
-export class MemoryStore implements Store {
+export class MemoryStore implements FeedingStore {
   readonly #collections = new Map<string, Collection>()
   readonly #listeners = new Set<(change: Change) => void>()
   readonly #now: () => number
@@ -37,7 +37,7 @@ export class MemoryStore implements Store {
     this.#retain = options.retain ?? 50_000
   }
 
-  /** Calls the listener with every change of every collection, in order, before the write is acknowledged. Answers how to stop it. */
+  /** Here that is every change there is, in order. */
   feed(listener: (change: Change) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

@@ -99,6 +99,12 @@ export interface Store {
   watch(collection: GroupResource, options: WatchOptions): AsyncIterable<WatchItem>
 }
 
+/** A store that tells what this process writes through it, for work that can go on before the stream tells everybody. */
+export interface FeedingStore extends Store {
+  /** Calls the listener with every change written through this store, before the write is acknowledged. Answers how to stop it. */
+  feed(listener: (change: Change) => void): () => void
+}
+
 export class ExistsError extends Error {
   override readonly name = 'ExistsError'
   readonly key: string

@@ -72,7 +72,7 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   rowConditions?(object: T): readonly RowCondition[]
   /** Field selectors besides metadata.name and metadata.namespace: label -> value as text. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
-  /** Field selectors that mean another one in a version: the label is renamed before use, e.g. { "spec.host": "spec.nodeName" }. */
+  /** Other names of such fields, e.g. { "spec.host": "spec.nodeName" }. */
   readonly selectorAliases?: Readonly<Record<string, string>>
 
   /** Top-level paths that a writer through the main endpoint never owns, e.g. [["status"]]. Default: status when there is such a part. */
@@ -102,6 +102,8 @@ export interface VersionDefinition {
   toStorage?(object: KubeObject): KubeObject
   /** The argument is shared: must not be changed. */
   fromStorage?(object: KubeObject): KubeObject
+  /** Where this version names fields differently in field selectors: its names -> those of selectableFields; no others are known then. */
+  readonly fieldLabels?: Readonly<Record<string, string>>
   /** What DELETE does with dependents when the request does not say, when asked through this version. Default: the definition's. */
   readonly defaultPropagation?: 'Background' | 'Orphan'
 }

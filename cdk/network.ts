@@ -1,0 +1,48 @@
+import {
+  GatewayVpcEndpointAwsService,
+  IpAddresses,
+  type ISecurityGroup,
+  type IVpc,
+  Peer,
+  Port,
+  SecurityGroup,
+  SubnetType,
+  Vpc,
+} from 'aws-cdk-lib/aws-ec2'
+import { Construct } from 'constructs'
+
+/** Where pods live. No NAT gateway: pods get a public address to pull images and reach the API, and accept nothing from outside. */
+export class Network extends Construct {
+  readonly vpc: IVpc
+  readonly podSecurityGroup: ISecurityGroup
+
+  constructor(scope: Construct, id: string, options: { vpc: string }) {
+    super(scope, id)
+    this.vpc =
+      options.vpc === 'new'
+        ? new Vpc(this, 'Vpc', {
+            ipAddresses: IpAddresses.cidr('10.64.0.0/16'),
+            maxAzs: 3,
+            natGateways: 0,
+            subnetConfiguration: [{ name: 'pods', subnetType: SubnetType.PUBLIC, cidrMask: 18 }],
+            restrictDefaultSecurityGroup: false, // it would add a custom resource with a function of its own
+            // Gateway endpoints are free; interface endpoints are billed by the hour and therefore absent.
+            gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
+          })
+        : options.vpc === 'default'
+          ? Vpc.fromLookup(this, 'Vpc', { isDefault: true })
+          : Vpc.fromLookup(this, 'Vpc', { vpcId: options.vpc })
+    const group = new SecurityGroup(this, 'Pods', {
+      vpc: this.vpc,
+      description: 'Zeroplane pods: anything among themselves, nothing from outside',
+      allowAllOutbound: true,
+    })
+    group.addIngressRule(group, Port.allTraffic(), 'pod to pod')
+    this.podSecurityGroup = group
+  }
+
+  /** Peers that may reach pods from outside, for those who ask for it. */
+  allowFrom(cidr: string, port: number): void {
+    ;(this.podSecurityGroup as SecurityGroup).addIngressRule(Peer.ipv4(cidr), Port.tcp(port))
+  }
+}

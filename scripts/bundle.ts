@@ -1,0 +1,75 @@
+// Bundles the Lambda functions with esbuild: one file each, SDK included (its version is then ours, and start-up reads one file),
+// minified, with a source map beside it. `node scripts/bundle.ts` prints the sizes; cdk/ and the size test call bundleFunctions().
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { build, type Metafile } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+
+export const FUNCTIONS = ['api', 'dispatch', 'reconcile', 'tasks', 'tick'] as const
+export type FunctionName = (typeof FUNCTIONS)[number]
+
+export interface Bundle {
+  readonly name: FunctionName
+  /** The folder that becomes the function's code asset. */
+  readonly directory: string
+  /** Minified JavaScript, without the source map. Bytes. */
+  readonly bytes: number
+  readonly metafile: Metafile
+}
+
+/** CommonJS packages inside an ES module bundle ask for require(). */
+const REQUIRE = "import{createRequire as zpRequire}from'node:module';const require=zpRequire(import.meta.url);"
+
+export async function bundleFunctions(out = join(root, 'dist/functions'), names: readonly FunctionName[] = FUNCTIONS): Promise<Bundle[]> {
+  return await Promise.all(
+    names.filter(name => existsSync(join(root, 'functions', name, 'handler.ts'))).map(name => bundle(name, join(out, name))),
+  )
+}
+
+async function bundle(name: FunctionName, directory: string): Promise<Bundle> {
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  const outfile = join(directory, 'index.mjs')
+  const { metafile } = await build({
+    entryPoints: [join(root, 'functions', name, 'handler.ts')],
+    outfile,
+    bundle: true,
+    minify: true,
+    keepNames: false,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    mainFields: ['module', 'main'],
+    conditions: ['module'],
+    banner: { js: REQUIRE },
+    // Larger data files that a request seldom needs (API descriptions) stay files beside the bundle.
+    loader: { '.gz': 'copy', '.zst': 'copy', '.br': 'copy', '.bin': 'copy' },
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'error',
+  })
+  return { name, directory, bytes: statSync(outfile).size, metafile }
+}
+
+/** The largest packages or folders inside a bundle, for a person who wants to know where the bytes went. */
+export function largestInputs({ metafile }: Bundle, count = 8): [place: string, bytes: number][] {
+  const sums = new Map<string, number>()
+  for (const output of Object.values(metafile.outputs)) {
+    for (const [path, { bytesInOutput }] of Object.entries(output.inputs)) {
+      const place = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path.split('/').slice(0, 3).join('/')
+      sums.set(place, (sums.get(place) ?? 0) + bytesInOutput)
+    }
+  }
+  return [...sums].sort((a, b) => b[1] - a[1]).slice(0, count)
+}
+
+if (import.meta.main) {
+  for (const bundled of await bundleFunctions()) {
+    console.log(`${bundled.name.padEnd(10)} ${(bundled.bytes / 1024).toFixed(0).padStart(6)} KiB`)
+    for (const [place, bytes] of largestInputs(bundled))
+      console.log(`${''.padEnd(13)}${(bytes / 1024).toFixed(0).padStart(5)} KiB  ${place}`)
+  }
+}

@@ -1,0 +1,54 @@
+// The environment of the functions, by name: what cdk/ sets on AWS and the local process host sets here. One list, so that
+// the three cannot drift apart. AWS_REGION and AWS_ENDPOINT_URL belong to the SDK and are read by nothing else.
+
+export interface Environment {
+  /** DynamoDB table of objects, heads and logs. */
+  readonly TABLE_NAME: string
+  /** The cluster that a path without /clusters/<name> means. */
+  readonly CLUSTER_NAME: string
+  /** SQS FIFO queue of work items; message group = controller/key. */
+  readonly WORK_QUEUE_URL: string
+  /** SQS standard queue for work that is due within 15 minutes. */
+  readonly DELAY_QUEUE_URL: string
+  /** EventBridge Scheduler group of work that is due later. */
+  readonly SCHEDULER_GROUP: string
+  /** Role that Scheduler assumes to invoke the tick function. */
+  readonly SCHEDULER_ROLE_ARN: string
+  /** The tick function, as the target of schedules. */
+  readonly TICK_FUNCTION_ARN: string
+  /** ECS cluster that runs pods. */
+  readonly ECS_CLUSTER: string
+  /** Comma-separated subnets and security groups of pods (awsvpc networking). */
+  readonly POD_SUBNETS: string
+  readonly POD_SECURITY_GROUPS: string
+  /** Role that ECS uses to pull images and write logs, and the role that pods' containers have. */
+  readonly EXECUTION_ROLE_ARN: string
+  readonly TASK_ROLE_ARN: string
+  /** CloudWatch Logs group of containers' output. */
+  readonly POD_LOG_GROUP: string
+  /** Image of the agent. */
+  readonly AGENT_IMAGE: string
+  /** Base URL of the API as pods reach it. */
+  readonly API_URL: string
+  /** Base URL of a registry that answers for all images, instead of each image's own; empty on AWS. */
+  readonly REGISTRY_MIRROR: string
+  /** Range of cluster IPs. */
+  readonly SERVICE_CIDR: string
+  /** "true" when each node is an ECS container instance, "false" when nodes stand for Fargate capacity. */
+  readonly CONTAINER_INSTANCES: string
+}
+
+export type EnvironmentName = keyof Environment
+
+/**
+ * Reads the named variables. A function asks for those that it uses, so that a missing one is found at start-up.
+ * @throws Error that names every missing variable.
+ */
+export function readEnvironment<N extends EnvironmentName>(
+  names: readonly N[],
+  from: NodeJS.ProcessEnv = process.env,
+): Pick<Environment, N> {
+  const missing = names.filter(name => from[name] === undefined)
+  if (missing.length > 0) throw new Error(`environment variables are not set: ${missing.join(', ')}`)
+  return Object.fromEntries(names.map(name => [name, from[name]])) as Pick<Environment, N>
+}

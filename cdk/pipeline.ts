@@ -1,0 +1,102 @@
+import { Duration } from 'aws-cdk-lib'
+import type { Table } from 'aws-cdk-lib/aws-dynamodb'
+import { Rule } from 'aws-cdk-lib/aws-events'
+import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets'
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { FilterCriteria, FilterRule, type IFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda'
+import { DynamoEventSource, SqsDlq, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
+import { CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler'
+import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+
+/** A reconcile may take this long; the queues' visibility follows from it. */
+export const RECONCILE_TIMEOUT = Duration.minutes(5)
+
+/** How work travels: stream -> dispatch -> work queue -> reconcile, and the two ways to wait: the delay queue and Scheduler. */
+export class Pipeline extends Construct {
+  readonly work: Queue
+  readonly delay: Queue
+  /** Where what cannot be worked ends, for a person to look at: batches of the stream, work items, task events. */
+  readonly failures: Queue
+  readonly workFailures: Queue
+  readonly scheduleGroup: string
+  readonly schedulerRole: Role
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id)
+    this.failures = new Queue(this, 'Failures', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      retentionPeriod: Duration.days(14),
+      enforceSSL: true,
+    })
+    this.workFailures = new Queue(this, 'WorkFailures', {
+      fifo: true,
+      encryption: QueueEncryption.SQS_MANAGED,
+      retentionPeriod: Duration.days(14),
+      enforceSSL: true,
+    })
+    this.work = new Queue(this, 'Work', {
+      fifo: true,
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      // Message groups are controller/key: ordered and alone inside one, free beside each other.
+      deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
+      fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+      visibilityTimeout: Duration.seconds(RECONCILE_TIMEOUT.toSeconds() * 6),
+      deadLetterQueue: { queue: this.workFailures, maxReceiveCount: 5 },
+    })
+    this.delay = new Queue(this, 'Delay', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      visibilityTimeout: Duration.minutes(6),
+      deadLetterQueue: { queue: this.failures, maxReceiveCount: 5 },
+    })
+    this.scheduleGroup = new CfnScheduleGroup(this, 'Schedules').ref
+    this.schedulerRole = new Role(this, 'SchedulerRole', {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
+      description: 'Zeroplane: Scheduler invokes the tick function',
+    })
+  }
+
+  /** Log records of the table reach dispatch; heads, objects and body parts are filtered out before anything is billed. */
+  connectStream(table: Table, dispatch: IFunction): void {
+    dispatch.addEventSource(
+      new DynamoEventSource(table, {
+        startingPosition: StartingPosition.TRIM_HORIZON,
+        batchSize: 100,
+        bisectBatchOnError: true,
+        reportBatchItemFailures: true,
+        retryAttempts: 10, // the default of -1 lets one bad record block a shard for a day
+        onFailure: new SqsDlq(this.failures),
+        filters: [
+          FilterCriteria.filter({ eventName: FilterRule.isEqual('INSERT'), dynamodb: { NewImage: { type: { S: FilterRule.exists() } } } }),
+        ],
+      }),
+    )
+  }
+
+  connectWork(reconcile: IFunction, maxConcurrency: number): void {
+    reconcile.addEventSource(new SqsEventSource(this.work, { batchSize: 10, maxConcurrency, reportBatchItemFailures: true }))
+  }
+
+  /** Due work of the delay queue goes back to the ordered queue, which alone keeps two workers off one key. */
+  connectDelay(dispatch: IFunction): void {
+    dispatch.addEventSource(new SqsEventSource(this.delay, { batchSize: 10, reportBatchItemFailures: true }))
+  }
+
+  connectTaskEvents(clusterArn: string, tasks: IFunction): void {
+    new Rule(this, 'TaskEvents', {
+      description: 'Zeroplane: state changes of the tasks that are pods',
+      eventPattern: {
+        source: ['aws.ecs'],
+        detailType: ['ECS Task State Change'],
+        detail: { clusterArn: [clusterArn] },
+      },
+      targets: [new LambdaTarget(tasks, { retryAttempts: 20, maxEventAge: Duration.hours(2), deadLetterQueue: this.failures })],
+    })
+  }
+
+  connectTick(tick: IFunction): void {
+    tick.grantInvoke(this.schedulerRole)
+  }
+}

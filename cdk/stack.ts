@@ -1,0 +1,108 @@
+import { ArnFormat, CfnOutput, Duration, Fn, Stack, type StackProps } from 'aws-cdk-lib'
+import { FunctionUrlAuthType, InvokeMode } from 'aws-cdk-lib/aws-lambda'
+import type { Construct } from 'constructs'
+import type { FunctionName } from '../scripts/bundle.ts'
+import type { Environment } from '../shared/aws/environment.ts'
+import { PodCluster } from './cluster.ts'
+import type { ZeroplaneConfig } from './config.ts'
+import { ControlPlaneFunction } from './function.ts'
+import { Network } from './network.ts'
+import { grantReadImages, grantReadPodLogs, grantScheduleWork, grantStore, grantTasks } from './permissions.ts'
+import { Pipeline, RECONCILE_TIMEOUT } from './pipeline.ts'
+import { ObjectTable } from './table.ts'
+
+export interface ZeroplaneStackProps extends StackProps {
+  readonly config: ZeroplaneConfig
+  /** Folder of each function's bundle (scripts/bundle.ts). */
+  readonly bundles: Record<FunctionName, string>
+  /** Image of the agent, as the registry knows it. */
+  readonly agentImage: string
+}
+
+/** Everything one deployment is. docs/deploy.md walks through it. */
+export class ZeroplaneStack extends Stack {
+  constructor(scope: Construct, id: string, props: ZeroplaneStackProps) {
+    super(scope, id, props)
+    const { config } = props
+    const { table } = new ObjectTable(this, 'Objects', config)
+    const network = new Network(this, 'Network', config)
+    const cluster = new PodCluster(this, 'Pods', config)
+    const pipeline = new Pipeline(this, 'Pipeline')
+
+    // The name is given, not generated: tick makes schedules that invoke tick, which would otherwise be a cycle.
+    const tickName = `${config.stackName}-tick`
+    const tickArn = this.formatArn({
+      service: 'lambda',
+      resource: 'function',
+      resourceName: tickName,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+
+    const common = { TABLE_NAME: table.tableName, CLUSTER_NAME: config.clusters[0]! }
+    const queues = { WORK_QUEUE_URL: pipeline.work.queueUrl, DELAY_QUEUE_URL: pipeline.delay.queueUrl }
+    const later = {
+      SCHEDULER_GROUP: pipeline.scheduleGroup,
+      SCHEDULER_ROLE_ARN: pipeline.schedulerRole.roleArn,
+      TICK_FUNCTION_ARN: tickArn,
+    }
+    const pods = {
+      ECS_CLUSTER: cluster.clusterName,
+      POD_SUBNETS: Fn.join(
+        ',',
+        network.vpc.publicSubnets.map(s => s.subnetId),
+      ),
+      POD_SECURITY_GROUPS: network.podSecurityGroup.securityGroupId,
+      EXECUTION_ROLE_ARN: cluster.executionRole.roleArn,
+      TASK_ROLE_ARN: cluster.taskRole.roleArn,
+      POD_LOG_GROUP: cluster.logGroup.logGroupName,
+      AGENT_IMAGE: props.agentImage,
+      REGISTRY_MIRROR: '',
+      CONTAINER_INSTANCES: 'false',
+    }
+    const make = (name: FunctionName, memoryMiB: number, timeout: Duration, environment: Partial<Environment>, functionName?: string) =>
+      new ControlPlaneFunction(this, name[0]!.toUpperCase() + name.slice(1), {
+        name,
+        ...(functionName ? { functionName } : {}),
+        code: props.bundles[name],
+        memoryMiB,
+        timeout,
+        logRetentionDays: config.logRetentionDays,
+        environment: { ...common, SERVICE_CIDR: '127.128.0.0/9', ...environment },
+      }).lambda
+
+    // A watch holds its environment: the longest one Lambda allows, ended a little earlier by the server's own clock.
+    const api = make('api', 512, Duration.minutes(15), { ...queues, POD_LOG_GROUP: pods.POD_LOG_GROUP, ECS_CLUSTER: pods.ECS_CLUSTER })
+    const url = api.addFunctionUrl({ authType: FunctionUrlAuthType.NONE, invokeMode: InvokeMode.RESPONSE_STREAM })
+    grantStore(table, api)
+    grantReadPodLogs(cluster.logGroup, api)
+
+    const dispatch = make('dispatch', 256, Duration.minutes(1), queues)
+    pipeline.work.grantSendMessages(dispatch)
+    pipeline.connectStream(table, dispatch)
+    pipeline.connectDelay(dispatch)
+
+    const reconcile = make('reconcile', 1024, RECONCILE_TIMEOUT, { ...queues, ...later, ...pods, API_URL: url.url })
+    grantStore(table, reconcile)
+    grantTasks(cluster, reconcile)
+    grantReadImages(reconcile)
+    grantScheduleWork(pipeline, reconcile)
+    pipeline.connectWork(reconcile, config.reconcileConcurrency)
+
+    const tasks = make('tasks', 512, Duration.minutes(1), { ...queues, ...pods, API_URL: url.url })
+    grantStore(table, tasks)
+    grantTasks(cluster, tasks)
+    pipeline.work.grantSendMessages(tasks)
+    pipeline.connectTaskEvents(cluster.clusterArn, tasks)
+
+    const tick = make('tick', 512, Duration.minutes(2), { ...queues, ...later, ...pods, API_URL: url.url }, tickName)
+    grantStore(table, tick)
+    grantScheduleWork(pipeline, tick)
+    pipeline.connectTick(tick)
+
+    new CfnOutput(this, 'Endpoint', { value: url.url, description: 'The Kubernetes API. npm run kubeconfig writes a kubeconfig for it.' })
+    new CfnOutput(this, 'ApiFunction', { value: api.functionName })
+    new CfnOutput(this, 'DispatchFunction', { value: dispatch.functionName })
+    new CfnOutput(this, 'TasksFunction', { value: tasks.functionName })
+    new CfnOutput(this, 'EcsCluster', { value: cluster.clusterName })
+  }
+}

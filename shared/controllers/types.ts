@@ -15,6 +15,8 @@ export interface Watch {
 /** Come back after this many seconds even if nothing changes (fractions allowed). Nothing: only when something changes. */
 export interface Outcome {
   readonly requeueAfter?: number
+  /** Other keys of the same controller that this one turned out to concern; they are reconciled as if something of theirs had changed. */
+  readonly also?: readonly string[]
 }
 
 /** Throw to be tried again with back-off; throw TerminalError when trying again cannot help. */

@@ -121,15 +121,15 @@ export class Worker {
 
   /** Tells the worker of a change that this process wrote, before the stream does. */
   cascade(change: Change): void {
-    for (const item of this.#dispatch([change])) {
-      if (this.#holds(workGroup(item))) this.#add(item)
-      else {
-        const id = workId(item)
-        const known = this.#foreign.get(id)
-        this.#foreign.set(id, known === undefined ? item : mergeWork(known, item))
-      }
-    }
+    for (const item of this.#dispatch([change])) this.#offer(item)
     this.#pump()
+  }
+
+  #offer(item: WorkItem): void {
+    if (this.#holds(workGroup(item))) return this.#add(item)
+    const id = workId(item)
+    const known = this.#foreign.get(id)
+    this.#foreign.set(id, known === undefined ? item : mergeWork(known, item))
   }
 
   #holds(group: string): boolean {
@@ -198,6 +198,7 @@ export class Worker {
     }
     await events.written()
     this.#memory.succeeded(item, view.seen)
+    for (const key of outcome?.also ?? []) this.#offer({ controller: item.controller, key })
     if (outcome?.requeueAfter !== undefined) await this.#later(item, outcome.requeueAfter * 1000)
     log.debug({ controller: controller.name, key: item.key }, 'reconciled')
   }

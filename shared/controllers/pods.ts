@@ -1,0 +1,77 @@
+// Facts about pods that several controllers go by.
+import type { Pod, PodCondition, PodTemplateSpec } from '../api/core/v1.ts'
+import type { KubeObject } from '../apimachinery/types.ts'
+import { canonical } from './equality.ts'
+import { controllerReference } from './owners.ts'
+import { parseTime } from './time.ts'
+
+export const isFinished = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+
+/** Neither finished nor told to end: it counts as a replica. */
+export const isActive = (pod: Pod): boolean => !isFinished(pod) && pod.metadata.deletionTimestamp === undefined
+
+/** Told to end, and has not yet. */
+export const isTerminating = (pod: Pod): boolean => !isFinished(pod) && pod.metadata.deletionTimestamp !== undefined
+
+export function podCondition(pod: Pod, type: string): PodCondition | undefined {
+  return pod.status?.conditions?.find(condition => condition.type === type)
+}
+
+export const isReady = (pod: Pod): boolean => podCondition(pod, 'Ready')?.status === 'True'
+
+/** When the pod has been ready for so many seconds (ms since the epoch); undefined while it is not ready. */
+export function availableAt(pod: Pod, minReadySeconds: number): number | undefined {
+  const ready = podCondition(pod, 'Ready')
+  if (ready?.status !== 'True') return undefined
+  if (minReadySeconds === 0) return 0
+  return ready.lastTransitionTime === undefined ? undefined : parseTime(ready.lastTransitionTime) + minReadySeconds * 1000
+}
+
+export function isAvailable(pod: Pod, minReadySeconds: number, now: number): boolean {
+  const at = availableAt(pod, minReadySeconds)
+  return at !== undefined && at <= now
+}
+
+/** When the next of these pods becomes available, if time alone makes it so. */
+export function nextAvailable(pods: readonly Pod[], minReadySeconds: number, now: number): number | undefined {
+  if (minReadySeconds === 0) return undefined
+  let next: number | undefined
+  for (const pod of pods) {
+    const at = availableAt(pod, minReadySeconds)
+    if (at !== undefined && at > now && (next === undefined || at < next)) next = at
+  }
+  return next
+}
+
+/** A pod made from a template, named after its owner. */
+export function podFrom(template: PodTemplateSpec, owner: KubeObject): Pod {
+  const { labels, annotations, finalizers } = template.metadata ?? {}
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      generateName: podPrefix(owner.metadata.name!),
+      namespace: owner.metadata.namespace,
+      ...(labels === undefined ? {} : { labels: { ...labels } }),
+      ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
+      ...(finalizers === undefined ? {} : { finalizers: [...finalizers] }),
+      ownerReferences: [controllerReference(owner)],
+    },
+    spec: structuredClone(template.spec!),
+  }
+}
+
+/** A name that would be too long for a pod with its suffix loses its dash; names are checked long before that can matter. */
+const podPrefix = (owner: string) => (owner.length + 1 > 63 ? owner : `${owner}-`)
+
+/** Templates that differ only in the label that a Deployment adds are the same. */
+export function sameTemplate(a: PodTemplateSpec, b: PodTemplateSpec): boolean {
+  return templateText(a) === templateText(b)
+}
+
+const HASH_LABEL = 'pod-template-hash'
+
+function templateText(template: PodTemplateSpec): string {
+  const { [HASH_LABEL]: _, ...labels } = template.metadata?.labels ?? {}
+  return canonical({ metadata: { ...template.metadata, labels }, spec: template.spec })
+}

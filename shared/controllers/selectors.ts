@@ -1,0 +1,27 @@
+// Label selectors of objects, as controllers use them.
+import type { LabelSelector } from '../apimachinery/types.ts'
+
+export type Labels = Readonly<Record<string, string>> | undefined
+
+/** An empty selector takes everything, an absent one nothing. */
+export function matches(selector: LabelSelector | undefined, labels: Labels): boolean {
+  if (selector === undefined) return false
+  if (!matchesLabels(selector.matchLabels, labels)) return false
+  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
+    const value = labels?.[key]
+    if (operator === 'In') return value !== undefined && values.includes(value)
+    if (operator === 'NotIn') return value === undefined || !values.includes(value)
+    if (operator === 'Exists') return value !== undefined
+    return operator === 'DoesNotExist' && value === undefined
+  })
+}
+
+/** The older kind of selector: every pair is there. */
+export function matchesLabels(wanted: Labels, labels: Labels): boolean {
+  for (const key in wanted) if (labels?.[key] !== wanted[key]) return false
+  return true
+}
+
+export function isEmptySelector(selector: LabelSelector | undefined): boolean {
+  return Object.keys(selector?.matchLabels ?? {}).length === 0 && (selector?.matchExpressions ?? []).length === 0
+}

@@ -126,7 +126,10 @@ export class Worker {
   }
 
   #offer(item: WorkItem): void {
-    if (this.#holds(workGroup(item))) return this.#add(item)
+    if (this.#holds(workGroup(item))) {
+      this.#add(item)
+      return
+    }
     const id = workId(item)
     const known = this.#foreign.get(id)
     this.#foreign.set(id, known === undefined ? item : mergeWork(known, item))

@@ -6,6 +6,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FUNCTIONS, type FunctionName } from '../scripts/bundle.ts'
 import { DEFAULTS, readConfig } from './config.ts'
+import { idleCost, total } from './cost.ts'
 import { ZeroplaneStack } from './stack.ts'
 
 interface Statement {
@@ -195,6 +196,12 @@ test('nothing is billed by the hour', () => {
   expect(types.has('AWS::Lambda::Function')).toBe(true)
   for (const type of BILLED_BY_THE_HOUR) expect(types.has(type), type).toBe(false)
   for (const [id, { Properties }] of ofType('AWS::EC2::VPCEndpoint')) expect(Properties.VpcEndpointType ?? 'Gateway', id).toBe('Gateway')
+})
+
+test('a month in which nobody uses it costs less than a dollar, without any free tier', () => {
+  const lines = idleCost(template.toJSON() as Parameters<typeof idleCost>[0])
+  expect(lines.length).toBeGreaterThan(0) // the queues' polling is never free
+  expect(total(lines)).toBeLessThan(1)
 })
 
 describe('the configuration', () => {

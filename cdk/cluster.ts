@@ -1,5 +1,5 @@
 import { RemovalPolicy } from 'aws-cdk-lib'
-import { CfnCluster, CfnClusterCapacityProviderAssociations } from 'aws-cdk-lib/aws-ecs'
+import { CfnCluster } from 'aws-cdk-lib/aws-ecs'
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
@@ -16,9 +16,8 @@ export class PodCluster extends Construct {
   constructor(scope: Construct, id: string, config: ZeroplaneConfig) {
     super(scope, id)
     // The level-1 construct: the level-2 one insists on a VPC of its own and a log configuration that is billed.
-    const cluster = new CfnCluster(this, 'Cluster', { clusterSettings: [{ name: 'containerInsights', value: 'disabled' }] })
-    new CfnClusterCapacityProviderAssociations(this, 'CapacityProviders', {
-      cluster: cluster.ref,
+    const cluster = new CfnCluster(this, 'Cluster', {
+      clusterSettings: [{ name: 'containerInsights', value: 'disabled' }],
       capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
       defaultCapacityProviderStrategy: [
         { capacityProvider: 'FARGATE', weight: config.capacity.onDemandWeight },

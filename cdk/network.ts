@@ -11,6 +11,8 @@ import {
 } from 'aws-cdk-lib/aws-ec2'
 import { Construct } from 'constructs'
 
+const OWN_CIDR = '10.64.0.0/16'
+
 /** Where pods live. No NAT gateway: pods get a public address to pull images and reach the API, and accept nothing from outside. */
 export class Network extends Construct {
   readonly vpc: IVpc
@@ -21,7 +23,7 @@ export class Network extends Construct {
     this.vpc =
       options.vpc === 'new'
         ? new Vpc(this, 'Vpc', {
-            ipAddresses: IpAddresses.cidr('10.64.0.0/16'),
+            ipAddresses: IpAddresses.cidr(OWN_CIDR),
             maxAzs: 3,
             natGateways: 0,
             subnetConfiguration: [{ name: 'pods', subnetType: SubnetType.PUBLIC, cidrMask: 18 }],
@@ -37,7 +39,8 @@ export class Network extends Construct {
       description: 'Zeroplane pods: anything among themselves, nothing from outside',
       allowAllOutbound: true,
     })
-    group.addIngressRule(group, Port.allTraffic(), 'pod to pod')
+    // In a VPC of our own pods are the only residents; elsewhere the group admits itself alone.
+    group.addIngressRule(options.vpc === 'new' ? Peer.ipv4(OWN_CIDR) : group, Port.allTraffic(), 'pod to pod')
     this.podSecurityGroup = group
   }
 

@@ -24,6 +24,12 @@ import type { ContainerState, Lifecycle, Probe } from '../api/core/v1.ts'
 
 export const SYNC_PATH = '/zeroplane/agent/v1/sync'
 
+/**
+ * Response header "<sequence> <event id>": this report is recorded, and events up to that id are. A header, because it goes out before
+ * a held answer does, so that an agent which gives up on the held call knows that it need not say it all again.
+ */
+export const ACKNOWLEDGED_HEADER = 'zeroplane-acknowledged'
+
 /** Bytes. A report of ten containers with full termination messages is below 64 KB. */
 export const REPORT_LIMIT = 256 * 1024
 
@@ -72,6 +78,8 @@ export interface Usage {
 
 export interface Report {
   readonly sequence: number
+  /** From the task metadata endpoint (version 4), where there is one. */
+  readonly taskArn?: string
   /** The pod's addresses as the agent finds them on its interfaces, IPv4 first. */
   readonly podIPs: readonly string[]
   /** Empty until the first plan has come. */
@@ -94,6 +102,8 @@ export type ContainerRole = 'init' | 'sidecar' | 'app'
 export interface ContainerPlan {
   readonly name: string
   readonly role: ContainerRole
+  /** As the pod's author wrote it, for events. */
+  readonly image: string
   /** ENTRYPOINT and CMD of the image with command and args over them. */
   readonly argv: readonly string[]
   /** Set over what the image sets. Later entries win. */
@@ -120,6 +130,9 @@ export interface ContainerPlan {
 export interface PodPlan {
   /** Changes whenever anything in the plan does. */
   readonly version: string
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
   readonly restartPolicy: 'Always' | 'OnFailure' | 'Never'
   readonly terminationGracePeriodSeconds: number
   readonly hostname: string
@@ -137,10 +150,6 @@ export interface Deletion {
 }
 
 export interface Orders {
-  /** The report's sequence number: what it said is known. */
-  readonly acknowledged: number
-  /** Events up to this id are recorded. */
-  readonly events: number
   /** Present when the agent asked for it or has an older one. */
   readonly plan?: PodPlan
   readonly deletion?: Deletion
@@ -148,7 +157,7 @@ export interface Orders {
   readonly syncAfterSeconds: number
   /**
    * So long the next call may be held open by the control plane, until the pod changes. 0: it answers at once. The agent gives up on
-   * a held call when it has something to say: what the held call reported was recorded before it was held.
+   * a held call when it has something to say.
    */
   readonly holdSeconds: number
 }

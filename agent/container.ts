@@ -1,0 +1,351 @@
+// One container of the pod through all its attempts: what kubelet does for it, against a holder instead of a container runtime.
+import type { ContainerState, ContainerStateTerminated } from '../shared/api/core/v1.ts'
+import {
+  agentPath,
+  type ContainerPlan,
+  type ContainerReport,
+  type PodPlan,
+  TERMINATION_MESSAGE_LIMIT,
+} from '../shared/pods/agent-protocol.ts'
+import { type Clock, timestamp } from './clock.ts'
+import { CrashLoop, goDuration } from './crash-loop.ts'
+import { Holder, type Refusal, type Usage } from './holder.ts'
+import { perform } from './hooks.ts'
+import { Prober } from './prober.ts'
+import { startScript } from './script.ts'
+
+export interface ContainerContext {
+  readonly clock: Clock
+  /** Address that probes go to. */
+  podIP(): string
+  /** The plan as of now: environment and configuration are read anew for each attempt, as kubelet does. */
+  freshPlan(): Promise<PodPlan>
+  /** Something that the next report says differently. */
+  changed(): void
+  event(type: 'Normal' | 'Warning', reason: string, message: string, container: string): void
+  /** Folder of a container's volume; tests have their own. */
+  path?(container: string): string
+}
+
+/** Time between two tries when configuration is missing. */
+const CONFIG_RETRY_MS = 10_000
+/** A hook without a time-out of its own. */
+const HOOK_TIMEOUT_MS = 3_600_000
+/** kubelet gives a process this long after preStop, even if the hook took all the grace there was. */
+const LEAST_GRACE_MS = 2_000
+const SETUP_POLL_MS = 15
+const FALLBACK_MESSAGE_LIMIT = 2048
+
+/** idle: has not run, or may run again; active: from being prepared until its process has ended; backoff: waits to run again; ended: for good. */
+type Phase = 'idle' | 'active' | 'backoff' | 'ended'
+
+export class Container {
+  plan: ContainerPlan
+  #pod: PodPlan
+  readonly #context: ContainerContext
+  readonly #holder: Holder
+  readonly #crashLoop = new CrashLoop()
+  #phase: Phase = 'idle'
+  #state: ContainerState
+  #lastState: ContainerState | undefined
+  #restartCount: number
+  #started = false
+  #ready = false
+  #attempt = -1
+  #startedAt = 0
+  #probers: Prober[] = []
+  #holderReady: Promise<void>
+  #onEnd: (() => void)[] = []
+  #stopping = false
+  #cancelRetry = () => {}
+
+  constructor(plan: ContainerPlan, pod: PodPlan, context: ContainerContext) {
+    this.plan = plan
+    this.#pod = pod
+    this.#context = context
+    const initFirst = pod.containers.some(({ role }) => role !== 'app')
+    this.#state = plan.done ?? { waiting: { reason: initFirst ? 'PodInitializing' : 'ContainerCreating' } }
+    if (plan.done) this.#phase = 'ended'
+    this.#lastState = plan.lastState
+    this.#restartCount = plan.restartCount
+    let ready = () => {}
+    this.#holderReady = new Promise(resolve => {
+      ready = resolve
+    })
+    this.#holder = new Holder((context.path ?? agentPath)(plan.name), {
+      ready: () => ready(),
+      started: () => void this.#begun(),
+      failed: (_, why) => this.#over({ exitCode: 128, reason: 'StartError', message: startError(why, this.plan) }),
+      exited: (_, code, oomKills) => this.#over(this.#verdict(code, oomKills)),
+    })
+    this.#open()
+  }
+
+  get name() {
+    return this.plan.name
+  }
+
+  /** Its turn has come and it has nothing to wait for. */
+  get idle() {
+    return this.#phase === 'idle'
+  }
+
+  /** Ended, and will not run again. */
+  get ended() {
+    return this.#phase === 'ended'
+  }
+
+  get started() {
+    return this.#started
+  }
+
+  /** It ended for good, and well. A sidecar that has started counts as well for those behind it, but not here. */
+  get succeeded() {
+    return this.ended && this.#state.terminated?.exitCode === 0
+  }
+
+  get exitCode() {
+    return this.#state.terminated?.exitCode ?? 0
+  }
+
+  report(): ContainerReport {
+    return {
+      name: this.name,
+      state: this.#state,
+      lastState: this.#lastState,
+      restartCount: this.#restartCount,
+      started: this.#started,
+      ready: this.#ready,
+    }
+  }
+
+  usage(callback: (usage: Usage) => void) {
+    if (this.#state.running) this.#holder.usage(callback)
+  }
+
+  async start() {
+    this.#phase = 'active'
+    try {
+      this.#pod = await this.#context.freshPlan()
+    } catch {
+      // The link to the control plane tries for ever; it gives up only when the pod is over.
+      return
+    }
+    if (this.#stopping) return this.#finish()
+    this.plan = this.#pod.containers.find(({ name }) => name === this.name) ?? this.plan
+    if (this.plan.configError !== undefined) {
+      this.#context.event('Warning', 'Failed', `Error: ${this.plan.configError}`, this.name)
+      this.#moved({ waiting: { reason: 'CreateContainerConfigError', message: this.plan.configError } })
+      this.#cancelRetry = this.#context.clock.after(CONFIG_RETRY_MS, () => void this.start())
+      return
+    }
+    await this.#holderReady
+    if (this.#stopping) return this.#finish()
+    this.#attempt++
+    const { terminationMessagePath, terminationMessagePolicy } = this.plan
+    this.#holder.start(this.#attempt, startScript(this.plan), terminationMessagePath, terminationMessagePolicy === 'FallbackToLogsOnError')
+  }
+
+  /** Ends the process if there is one: preStop, the stop signal, and SIGKILL when the grace is over. Resolves when it is gone. */
+  async stop(graceMs: number, message: string): Promise<void> {
+    if (!this.#state.running) return
+    const ended = new Promise<void>(resolve => this.#onEnd.push(resolve))
+    const deadline = this.#context.clock.now() + graceMs
+    this.#stopProbers()
+    this.#context.event('Normal', 'Killing', message, this.name)
+    const cancelKill = this.#context.clock.after(graceMs, () => this.#holder.kill())
+    ended.then(cancelKill)
+    const preStop = this.plan.lifecycle?.preStop
+    if (preStop && graceMs > 0) {
+      const failure = await Promise.race([this.#perform(preStop, graceMs), ended.then(() => null)])
+      if (failure !== null) this.#context.event('Warning', 'FailedPreStopHook', 'PreStopHook failed', this.name)
+      if (this.#context.clock.now() + LEAST_GRACE_MS > deadline) {
+        cancelKill()
+        ended.then(this.#context.clock.after(LEAST_GRACE_MS, () => this.#holder.kill()))
+      }
+    }
+    this.#holder.signal(this.plan.stopSignal)
+    await ended
+  }
+
+  /** The pod is over: it is not started again. */
+  retire() {
+    this.#stopping = true
+    this.#cancelRetry()
+    if (this.#phase === 'backoff' && this.#lastState?.terminated) this.#state = this.#lastState
+    if (this.#phase === 'idle' || this.#phase === 'backoff' || this.#state.waiting) this.#finish()
+  }
+
+  /** The pod's grace was cut short. */
+  kill() {
+    this.#holder.kill()
+  }
+
+  end(code: number) {
+    this.#holder.end(code)
+  }
+
+  #open() {
+    // Setup runs beside us; it takes some tens of milliseconds.
+    if (!this.#holder.open(this.#pod.terminationGracePeriodSeconds)) this.#context.clock.after(SETUP_POLL_MS, () => this.#open())
+  }
+
+  async #begun() {
+    // Ordered before the pod was over, begun after it.
+    if (this.ended) return this.#holder.kill()
+    const attempt = this.#attempt
+    if (this.#state.terminated || this.#lastState?.terminated) {
+      if (this.#state.terminated) this.#lastState = this.#state
+      if (attempt > 0) this.#restartCount++
+    }
+    this.#startedAt = this.#context.clock.now()
+    this.#context.event('Normal', 'Created', 'Container created', this.name)
+    this.#context.event('Normal', 'Started', 'Container started', this.name)
+    this.#state = { running: { startedAt: timestamp(this.#startedAt) } }
+    const postStart = this.plan.lifecycle?.postStart
+    if (postStart) {
+      this.#moved(this.#state)
+      const failure = await this.#perform(postStart, HOOK_TIMEOUT_MS)
+      if (this.#attempt !== attempt || !this.#state.running) return
+      if (failure !== null) {
+        this.#context.event('Warning', 'FailedPostStartHook', 'PostStartHook failed', this.name)
+        void this.stop(this.#grace(), 'FailedPostStartHook')
+        return
+      }
+    }
+    if (this.plan.startupProbe) {
+      this.#probe('Startup', this.plan.startupProbe, healthy => {
+        if (healthy) this.#up()
+        else void this.#unhealthy('startup', this.plan.startupProbe?.terminationGracePeriodSeconds)
+      })
+      this.#moved(this.#state)
+    } else this.#up()
+  }
+
+  /** It has started: the other probes begin. */
+  #up() {
+    if (this.#started) return
+    this.#stopProbers()
+    this.#started = true
+    const { livenessProbe, readinessProbe } = this.plan
+    this.#ready = !readinessProbe
+    if (livenessProbe) {
+      this.#probe('Liveness', livenessProbe, healthy => {
+        if (!healthy) void this.#unhealthy('liveness', livenessProbe.terminationGracePeriodSeconds)
+      })
+    }
+    if (readinessProbe) {
+      this.#probe('Readiness', readinessProbe, healthy => {
+        if (this.#ready === healthy) return
+        this.#ready = healthy
+        this.#context.changed()
+      })
+    }
+    this.#moved(this.#state)
+  }
+
+  #probe(kind: string, probe: NonNullable<ContainerPlan['livenessProbe']>, result: (healthy: boolean) => void) {
+    const ask = (timeoutMs: number) => perform(probe, this.#target(), timeoutMs)
+    const failure = (message: string) => this.#context.event('Warning', 'Unhealthy', `${kind} probe failed: ${message}`, this.name)
+    this.#probers.push(new Prober(probe, ask, this.#context.clock, { result, failure }))
+  }
+
+  async #unhealthy(kind: string, graceSeconds: number | undefined) {
+    const grace = graceSeconds === undefined ? this.#grace() : graceSeconds * 1000
+    await this.stop(grace, `Container ${this.name} failed ${kind} probe, will be restarted`)
+  }
+
+  #verdict(code: number, oomKills: number): Omit<ContainerStateTerminated, 'startedAt' | 'finishedAt'> {
+    const reason = oomKills > 0 && code !== 0 ? 'OOMKilled' : code === 0 ? 'Completed' : 'Error'
+    let message = this.#holder.read('message', TERMINATION_MESSAGE_LIMIT)
+    if (message === '' && code !== 0 && this.plan.terminationMessagePolicy === 'FallbackToLogsOnError') {
+      message = this.#holder.read('tail', FALLBACK_MESSAGE_LIMIT)
+    }
+    return message === '' ? { exitCode: code, reason } : { exitCode: code, reason, message }
+  }
+
+  /** The process has ended, or could not be run. */
+  #over(outcome: Omit<ContainerStateTerminated, 'startedAt' | 'finishedAt'>) {
+    const now = this.#context.clock.now()
+    this.#stopProbers()
+    const begun = this.#state.running !== undefined
+    if (!begun) {
+      this.#context.event('Warning', 'Failed', `Error: ${outcome.message}`, this.name)
+      if (this.#state.terminated) this.#lastState = this.#state
+      if (this.#attempt > 0) this.#restartCount++
+    }
+    this.#started = false
+    this.#ready = false
+    const startedAt = begun ? timestamp(this.#startedAt) : timestamp(now)
+    this.#state = { terminated: { ...outcome, startedAt, finishedAt: timestamp(now) } }
+    for (const resolve of this.#onEnd.splice(0)) resolve()
+    if (this.#stopping || !this.#restarts(outcome.exitCode)) return this.#finish()
+    const delay = this.#crashLoop.delayAfter(now)
+    this.#phase = 'backoff'
+    if (delay === 0) return this.#again(now)
+    const { name, namespace, uid } = this.#pod
+    const pod = `${name}_${namespace}(${uid})`
+    this.#context.event('Warning', 'BackOff', `Back-off restarting failed container ${this.name} in pod ${pod}`, this.name)
+    this.#lastState = this.#state
+    const message = `back-off ${goDuration(delay)} restarting failed container=${this.name} pod=${pod}`
+    this.#moved({ waiting: { reason: 'CrashLoopBackOff', message } })
+    this.#cancelRetry = this.#context.clock.after(delay, () => this.#again(now))
+  }
+
+  #again(finished: number) {
+    this.#crashLoop.restarted(this.#context.clock.now(), finished)
+    this.#phase = 'idle'
+    this.#context.changed()
+  }
+
+  #finish() {
+    this.#phase = 'ended'
+    this.#context.changed()
+  }
+
+  /** Whether the pod's policy wants another attempt. Init containers that fail are tried again unless the policy is Never; sidecars always. */
+  #restarts(code: number): boolean {
+    const { restartPolicy } = this.#pod
+    switch (this.plan.role) {
+      case 'sidecar':
+        return true
+      case 'init':
+        return code !== 0 && restartPolicy !== 'Never'
+      case 'app':
+        return restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && code !== 0)
+    }
+  }
+
+  #perform(action: Parameters<typeof perform>[0], timeoutMs: number) {
+    return perform(action, this.#target(), timeoutMs)
+  }
+
+  #target() {
+    return { plan: this.plan, holder: this.#holder, podIP: this.#context.podIP() }
+  }
+
+  #grace() {
+    return this.#pod.terminationGracePeriodSeconds * 1000
+  }
+
+  #stopProbers() {
+    for (const prober of this.#probers.splice(0)) prober.stop()
+  }
+
+  #moved(state: ContainerState) {
+    this.#state = state
+    this.#context.changed()
+  }
+}
+
+/** As runc says it, which is what people search for. */
+function startError(why: Refusal, plan: ContainerPlan): string {
+  const command = JSON.stringify(plan.argv[0] ?? '')
+  const detail: Record<Refusal, string> = {
+    notfound: `exec: ${command}: executable file not found in $PATH`,
+    nofile: `exec: ${command}: stat ${plan.argv[0]}: no such file or directory`,
+    denied: `exec: ${command}: permission denied`,
+    directory: `exec: ${command}: is a directory`,
+  }
+  return `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${detail[why] ?? why}: unknown`
+}

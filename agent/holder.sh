@@ -1,0 +1,199 @@
+# The holder: entry point of every app container of a pod. It runs the user's process when the agent orders it, in place, as often
+# as the agent says, as the container's own user and inside its limits. It is the only thing of ours in a user's container.
+#
+#   agent --ctl-->    hello GRACE | start N TAIL PATH | signal NAME PID | sweep PID | exec ID | stat | end CODE
+#   agent <--report-- ready | started N PID | failed N WHY | exited N CODE OOM | session ID PID | done ID CODE | stat ...
+#
+# Both are fifos in this container's own volume. As long as the agent lives it keeps ctl open; end of file means that it is gone, and
+# with it the pod: the user's process gets TERM, its grace, and KILL. A report is one short line, so that writers never mix.
+#
+# PATH is where the user's process leaves its termination message; TAIL is 1 when the end of its output may stand in for that.
+# WHY is notfound, nofile, denied, directory. OOM is how many out-of-memory kills the cgroup counted during the attempt.
+Z=${ZEROPLANE_DIR:-/.zeroplane}
+B=$Z/busybox
+G=/sys/fs/cgroup
+
+# Value of a key in a flat file of "key value" lines, without a fork.
+field() {
+  found=0
+  [ -r "$2" ] || return
+  while read -r key value; do
+    [ "$key" = "$1" ] && found=$value && return
+  done <"$2"
+}
+
+one() {
+  found=0
+  [ -r "$1" ] && read -r found <"$1"
+}
+
+# Version 2 has one tree, version 1 one per controller.
+if [ -r $G/memory.current ]; then
+  oom_kills() { field oom_kill $G/memory.events; }
+  usage() {
+    one $G/memory.current && memory=$found
+    field inactive_file $G/memory.stat && inactive=$found
+    field usage_usec $G/cpu.stat && cpu=${found}000
+  }
+else
+  oom_kills() { field oom_kill $G/memory/memory.oom_control; }
+  usage() {
+    one $G/memory/memory.usage_in_bytes && memory=$found
+    field total_inactive_file $G/memory/memory.stat && inactive=$found
+    one $G/cpuacct/cpuacct.usage && cpu=$found
+  }
+fi
+
+# Finds a command as execvp does, but in the user's PATH and never among busybox's own applets. Sets `found`, or `why`.
+locate() {
+  why=notfound
+  case $1 in
+  */*)
+    why=nofile
+    examine "$1"
+    return
+    ;;
+  esac
+  rest=$PATH:
+  while [ -n "$rest" ]; do
+    dir=${rest%%:*}
+    rest=${rest#*:}
+    examine "${dir:-.}/$1" && return 0
+  done
+  # A match that could not be executed says more than "not found".
+  [ "$why" = nofile ] && why=notfound
+  return 1
+}
+
+examine() {
+  if [ -d "$1" ]; then
+    [ "$why" = notfound ] || why=directory
+  elif [ -x "$1" ]; then
+    found=$1
+    return 0
+  elif [ -e "$1" ]; then
+    why=denied
+  fi
+  return 1
+}
+
+# What the start scripts call: number of NAME=value arguments, those, and the command.
+launch() {
+  vars=$1
+  shift
+  # The command is looked up in the PATH it will have. It stands after the variables: walk to it.
+  eval "name=\${$((vars + 1))}"
+  locate "$name" || refuse "$why"
+  # Puts what was found in the command's place: rotate the variables behind, swap, rotate the rest behind.
+  i=0
+  n=$#
+  path=$found
+  while [ $i -lt "$n" ]; do
+    word=$1
+    shift
+    [ $i -eq "$vars" ] && word=$path
+    set -- "$@" "$word"
+    i=$((i + 1))
+  done
+  # Our own process id: $$ is the holder's in every subshell.
+  read -r me rest </proc/self/stat
+  echo "$told $me" >&4
+  # A session of its own, so that a signal to its group reaches what it started and nothing else.
+  exec "$B" setsid "$B" env "$@" 4>&- 5>&-
+}
+
+refuse() {
+  echo "$1" >&5
+  exit 128
+}
+
+# Everything that the attempt left behind. As process 1 we may say -1: it spares process 1 and the caller.
+sweep() {
+  if [ $$ -eq 1 ]; then kill -9 -1; else kill -9 -"$1"; fi 2>/dev/null
+}
+
+attempt() {
+  trap - TERM INT HUP QUIT USR1 USR2
+  exec 3<&-
+  tail=${2%% *}
+  path=${2#* }
+  told="started $1"
+  oom_kills
+  before=$found
+  for file in refused message tail; do : >"$Z/$file"; done
+  # Where the image has no such file it is made here, if the user may.
+  [ -e "$path" ] || { true >"$path"; } 2>/dev/null
+  # The log reader tells attempts apart by this line. What stands before it may lack its newline.
+  [ "$1" -eq 0 ] || echo
+  echo "##zeroplane attempt $1##"
+  keeper=
+  if [ "$tail" = 1 ]; then
+    "$B" awk -v out="$Z/tail" '{ print; fflush(); ring[NR % 80] = $0 }
+      END { for (i = NR > 80 ? NR - 79 : 1; i <= NR; i++) print ring[i % 80] > out }' <"$Z/log" 4>&- &
+    keeper=$!
+    (. "$Z/start") 5>"$Z/refused" >"$Z/log" 2>&1 &
+  else
+    (. "$Z/start") 5>"$Z/refused" &
+  fi
+  pid=$!
+  wait $pid
+  code=$?
+  if [ -n "$keeper" ]; then
+    # It ends by itself when the last writer is gone; a writer that was left behind gets half a second.
+    ("$B" sleep 0.5 && kill $keeper) 4>&- 2>/dev/null &
+    wait $keeper
+  fi
+  sweep $pid
+  [ -f "$path" ] && "$B" head -c 4096 "$path" >"$Z/message" 2>/dev/null
+  oom_kills
+  why=
+  read -r why <"$Z/refused"
+  if [ -n "$why" ]; then
+    echo "failed $1 $why" >&4
+  else
+    echo "exited $1 $code $((found - before))" >&4
+  fi
+}
+
+session() {
+  trap - TERM INT HUP QUIT USR1 USR2
+  exec 3<&-
+  told="session $1"
+  (. "$Z/exec-$1") 5>>"$Z/exec-$1.err" <"$Z/exec-$1.in" >"$Z/exec-$1.out" 2>>"$Z/exec-$1.err" &
+  wait $!
+  echo "done $1 $?" >&4
+}
+
+# Open for writing too until the agent is there: opening neither waits nor finds the end of the file.
+exec 5<>"$Z/ctl" 3<"$Z/ctl" 4<>"$Z/report"
+trap 'exit 143' TERM
+read -r verb grace <&3
+trap '' TERM INT HUP QUIT USR1 USR2
+exec 5>&-
+echo ready >&4
+
+while read -r verb a b <&3; do
+  case $verb in
+  start) attempt "$a" "$b" & ;;
+  signal) kill -"$a" "$b" 2>/dev/null ;;
+  # From here and not from the attempt: its shell may be stuck with a child that does not die.
+  sweep) sweep "$a" ;;
+  exec) session "$a" & ;;
+  stat)
+    usage
+    oom_kills
+    echo "stat $cpu $memory $inactive $found" >&4
+    ;;
+  end) exit "$a" ;;
+  esac
+  # Collects what has ended, also processes that were left to us.
+  jobs >/dev/null 2>&1
+done
+
+[ $$ -eq 1 ] || exit 143
+kill -TERM -1 2>/dev/null
+while [ "${grace:-30}" -gt 0 ] && kill -0 -1 2>/dev/null; do
+  "$B" sleep 1
+  grace=$((grace - 1))
+done
+exit 143

@@ -1,0 +1,113 @@
+// The agent: kubelet of one pod. Beside the app containers in the same task; ends with the pod.
+import { get } from 'node:http'
+import { networkInterfaces } from 'node:os'
+import { AGENT_ENV, type Orders } from '../shared/pods/agent-protocol.ts'
+import { systemClock } from './clock.ts'
+import { Link } from './link.ts'
+import { PodRunner } from './pod.ts'
+import { UsageMeter } from './usage.ts'
+
+const log = (message: string) => process.stderr.write(`${new Date().toISOString()} ${message}\n`)
+
+function setting(name: string): string {
+  const value = process.env[name]
+  if (value === undefined || value === '') {
+    log(`${name} is not set: the agent runs only in a task that the control plane started`)
+    process.exit(2)
+  }
+  return value
+}
+
+/** The addresses that other pods see: not loopback, not the link-local ones that ECS itself uses. */
+function podIPs(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
+  const routable = all.filter(({ internal, address }) => !internal && !address.startsWith('169.254.') && !address.startsWith('fe80'))
+  return [...routable.filter(({ family }) => family === 'IPv4'), ...routable.filter(({ family }) => family === 'IPv6')].map(a => a.address)
+}
+
+/** The task's own ARN, from the metadata endpoint. */
+function readTaskArn(endpoint: string, found: (arn: string) => void) {
+  get(`${endpoint}/task`, { agent: false }, response => {
+    let body = ''
+    response.setEncoding('utf8')
+    response.on('data', (chunk: string) => {
+      body += chunk
+    })
+    response.on('end', () => {
+      try {
+        const arn: unknown = JSON.parse(body).TaskARN
+        if (typeof arn === 'string') found(arn)
+      } catch {
+        log(`task metadata: ${response.statusCode} ${body.slice(0, 200)}`)
+      }
+    })
+  }).on('error', error => log(`task metadata: ${error.message}`))
+}
+
+// Files made for a container are for its user, whoever that is.
+process.umask(0)
+
+let taskArn: string | undefined
+let leaving = false
+let stopOrdered = false
+
+const leave = (code: (index: number) => number) => {
+  if (leaving) return
+  leaving = true
+  pod.containers.forEach((container, index) => {
+    container.end(code(index))
+  })
+  link.close()
+  // Time for the holders to go first, so that ECS sees their exit codes and not its own kill.
+  setTimeout(() => process.exit(0), 150)
+}
+
+const link = new Link({
+  url: setting(AGENT_ENV.url),
+  token: setting(AGENT_ENV.token),
+  ca: process.env[AGENT_ENV.ca],
+  clock: systemClock,
+  log,
+  report: () => ({ podIPs: podIPs(), taskArn, containers: pod.report(), usage: meter.latest, finished: pod.finished }),
+  orders(orders: Orders) {
+    if (orders.plan) pod.adopt(orders.plan)
+    if (orders.deletion) pod.stop(orders.deletion)
+    else if (stopOrdered) pod.stop({ secondsLeft: 30 })
+  },
+  gone: () => leave(() => 137),
+  finished: () => leave(index => pod.containers[index]?.exitCode ?? 0),
+})
+
+const pod = new PodRunner({
+  clock: systemClock,
+  podIP: () => podIPs()[0] ?? '127.0.0.1',
+  freshPlan: () => link.freshPlan(),
+  event: (type, reason, message, container) => link.event({ type, reason, message, container }),
+  changed() {
+    pod.step()
+    link.changed()
+  },
+})
+
+const meter = new UsageMeter(systemClock, () => pod.containers)
+
+// ECS stops the task: the control plane knows whether that is the pod's deletion and what grace it has. If it does not answer or does
+// not know, the machine is going away, and the pod ends as it would on a node that shuts down.
+process.on('SIGTERM', () => {
+  stopOrdered = true
+  link.changed()
+  setTimeout(() => {
+    if (pod.planned) pod.stop({ secondsLeft: 30 })
+    else leave(() => 143)
+  }, 5_000)
+})
+
+if (process.env.ECS_CONTAINER_METADATA_URI_V4) {
+  readTaskArn(process.env.ECS_CONTAINER_METADATA_URI_V4, arn => {
+    taskArn = arn
+    link.changed()
+  })
+}
+link.freshPlan().catch(() => {})
+meter.start()
+void link.run()

@@ -1,0 +1,17 @@
+// The start scripts that a holder reads: one call of its function `launch` with everything quoted.
+
+export interface Command {
+  readonly argv: readonly string[]
+  readonly env: readonly { readonly name: string; readonly value: string }[]
+}
+
+/** Inside single quotes a shell reads nothing but the closing quote. */
+const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
+
+/** The variables are set over those of the image; a command of its own for PATH, because the command is looked up in the PATH it will have. */
+export function startScript({ argv, env }: Command): string {
+  const last = new Map(env.map(({ name, value }) => [name, value]))
+  const path = last.get('PATH')
+  const words = [...[...last].map(([name, value]) => `${name}=${value}`), ...argv].map(quote)
+  return `${path === undefined ? '' : `PATH=${quote(path)}\n`}launch ${last.size} ${words.join(' ')}\n`
+}

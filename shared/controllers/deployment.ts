@@ -254,7 +254,7 @@ class Sync {
     const limit = historyLimit(this.#deployment)
     if (limit === undefined) return
     for (const { metadata } of beyondHistory(old, limit)) {
-      await this.#context.client.delete(REPLICA_SETS, metadata.namespace, metadata.name!, {
+      await this.#context.client.delete(REPLICA_SETS, metadata.namespace, metadata.name, {
         propagationPolicy: 'Background',
         preconditions: { uid: metadata.uid },
       })

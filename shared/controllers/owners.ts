@@ -16,7 +16,7 @@ export function controllerReference(owner: KubeObject): OwnerReference {
   return {
     apiVersion: owner.apiVersion,
     kind: owner.kind,
-    name: owner.metadata.name!,
+    name: owner.metadata.name,
     uid: owner.metadata.uid!,
     controller: true,
     blockOwnerDeletion: true,
@@ -76,7 +76,7 @@ export async function claim<T extends KubeObject>(
     object => object.metadata.deletionTimestamp === undefined && concerns(object) && fits(object),
   )
   if (wanted.length === 0) return claimed
-  const fresh = await client.get(owner.resource, namespace, owner.object.metadata.name!)
+  const fresh = await client.get(owner.resource, namespace, owner.object.metadata.name)
   if (fresh?.metadata.uid !== uid || fresh?.metadata.deletionTimestamp !== undefined) return claimed
   for (const object of wanted) {
     const adopted = await adopt(client, resource, object, owner.object, finalizers)

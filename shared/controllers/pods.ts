@@ -50,7 +50,8 @@ export function podFrom(template: PodTemplateSpec, owner: KubeObject): Pod {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      generateName: podPrefix(owner.metadata.name!),
+      name: '',
+      generateName: podPrefix(owner.metadata.name),
       namespace: owner.metadata.namespace,
       ...(labels === undefined ? {} : { labels: { ...labels } }),
       ...(annotations === undefined ? {} : { annotations: { ...annotations } }),

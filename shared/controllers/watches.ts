@@ -7,7 +7,7 @@ import { equal } from './equality.ts'
 import { controllerOf } from './owners.ts'
 import type { Watch } from './types.ts'
 
-export const keyOf = ({ metadata }: KubeObject): string => objectKey(metadata.namespace, metadata.name!)
+export const keyOf = ({ metadata }: KubeObject): string => objectKey(metadata.namespace, metadata.name)
 
 /** The object itself. */
 export const own = (resource: GroupResource): Watch => ({ resource, keys: change => [change.key] })

@@ -36,7 +36,7 @@ export const revisionOf = (set: ReplicaSet): number => annotationNumber(set, REV
 const bySeniority = (a: ReplicaSet, b: ReplicaSet): number => {
   const [first, second] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '']
   if (first !== second) return first < second ? -1 : 1
-  return a.metadata.name! < b.metadata.name! ? -1 : 1
+  return a.metadata.name < b.metadata.name ? -1 : 1
 }
 
 /** Oldest first; names decide between those of one second. */

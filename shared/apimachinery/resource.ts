@@ -117,13 +117,13 @@ export interface Begun {
 export interface DeletionStrategy<T extends KubeObject = KubeObject> {
   /** The answer to DELETE of an object that is gone at once: the object, or (default) a Status. */
   readonly returnsObject?: boolean
-  /** Default Background. */
-  readonly defaultPropagation?: 'Background' | 'Orphan'
-  /** Kinds that end gracefully (Pod) answer how many seconds are left to the object; `requested` is what the client said. Absent: at once. */
+  /** Default Background. None: dependents are not looked at whatever the request says (Event). */
+  readonly defaultPropagation?: 'Background' | 'Orphan' | 'None'
+  /** Kinds that end gracefully (Pod) answer how many seconds the object gets; `requested` is what the client said, at least 0. Absent: at once. */
   gracePeriod?(object: T, requested: number | undefined, context: RequestContext): number
   /** The object gets its deletionTimestamp: what else changes (Namespace: status.phase). */
   prepare?(object: T, context: RequestContext): void
-  /** Whether it must wait although it has no metadata.finalizers (Namespace: spec.finalizers). */
+  /** The first DELETE only marks the object, and it waits while this says so, also without metadata.finalizers (Namespace: spec.finalizers). */
   pending?(object: T): boolean
   /** Throws a StatusError when it may not be deleted at all. */
   check?(object: T, context: RequestContext): void

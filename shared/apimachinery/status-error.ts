@@ -121,7 +121,7 @@ export function invalid(group: string, kind: string, name: string, errors: reado
     {
       ...(name === '' ? {} : { name }),
       ...(group === '' ? {} : { group }),
-      kind,
+      ...(kind === '' ? {} : { kind }),
       ...(errors.length === 0 ? {} : { causes: errors.map(({ type, field, message }) => ({ reason: type, message, field })) }),
     },
   )

@@ -1,0 +1,153 @@
+// A request body as an object of the kind that the path names.
+import type { FieldValidation, RequestContext } from '../context.ts'
+import { DecodeError, type Engines, type Serialization } from '../engines.ts'
+import type { Endpoint } from '../registry.ts'
+import { findKind } from '../schema/schemas.ts'
+import { badRequest, type StatusError } from '../status-error.ts'
+import type { KubeObject } from '../types.ts'
+
+/** What a body must be. */
+export interface Expected {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly schema: string
+  /** Other types that the same path takes (policy/v1beta1 Eviction beside v1). */
+  readonly alternatives?: readonly { readonly apiVersion: string; readonly kind: string; readonly schema: string }[]
+}
+
+export const expectedOf = ({ apiVersion, kind, version }: Endpoint): Expected => ({ apiVersion, kind, schema: version.schema })
+
+const SUMMARY_BYTES = 30
+// The name that this build of the scheme goes by in messages; upstream prints a source line.
+const SCHEME = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+
+function summary(body: Uint8Array): string {
+  if (body.length === 0) return '<empty>'
+  const head = body.subarray(0, SUMMARY_BYTES)
+  const text = body[0] === 0x7b ? Buffer.from(head).toString() : Buffer.from(head).toString('hex')
+  return body.length > SUMMARY_BYTES ? `${text} ...` : text
+}
+
+/** The Go package of a group's internal types: "networking.k8s.io" -> "networking", "" -> "core". */
+const internalPackage = (apiVersion: string) => (apiVersion.includes('/') ? ((apiVersion.split('/')[0] ?? '').split('.')[0] ?? '') : 'core')
+const versionOf = (apiVersion: string) => apiVersion.split('/').at(-1) ?? ''
+const groupOf = (apiVersion: string) => (apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '')
+
+/**
+ * Bytes -> object of the endpoint's version, with defaults. Unknown and duplicate fields become warnings or, with Strict, an error.
+ * @throws StatusError 400
+ */
+export function decodeBody(
+  engines: Engines,
+  body: Uint8Array,
+  format: Serialization,
+  expected: Expected,
+  context: RequestContext,
+): KubeObject {
+  const unrecognized = (why: string) =>
+    badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summary(body)})`)
+  let parsed: ReturnType<Engines['parse']>
+  try {
+    parsed = engines.parse(body, format)
+  } catch (error) {
+    if (error instanceof DecodeError)
+      throw unrecognized(format === 'protobuf' ? error.message : `couldn't get version/kind; json parse error: ${error.message}`)
+    throw error
+  }
+  return decodeValue(engines, parsed.value, parsed.duplicates, expected, context, unrecognized)
+}
+
+/** The same for a body that is parsed already (a patched object, an in-process call). */
+export function decodeValue(
+  engines: Engines,
+  value: unknown,
+  duplicates: readonly string[],
+  expected: Expected,
+  context: RequestContext,
+  unrecognized: (why: string) => StatusError = why => badRequest(why),
+): KubeObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (value !== null && value !== undefined)
+      throw unrecognized(
+        `couldn't get version/kind; json parse error: json: cannot unmarshal ${goKind(value)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+      )
+    value = {}
+  }
+  const sent = value as Record<string, unknown>
+  for (const member of ['apiVersion', 'kind'] as const) {
+    if (sent[member] !== undefined && sent[member] !== null && typeof sent[member] !== 'string') {
+      throw unrecognized(
+        `couldn't get version/kind; json parse error: json: cannot unmarshal ${goKind(sent[member])} into Go struct field .${member} of type string`,
+      )
+    }
+  }
+  const apiVersion = (sent.apiVersion as string | null | undefined) || expected.apiVersion
+  const kind = (sent.kind as string | null | undefined) || expected.kind
+  if (apiVersion.split('/').length > 2) throw unrecognized(`unexpected GroupVersion string: ${apiVersion}`)
+  const target = [expected, ...(expected.alternatives ?? [])].find(one => one.apiVersion === apiVersion && one.kind === kind)
+  if (target === undefined) throw mismatch(apiVersion, kind, expected)
+  sent.apiVersion = apiVersion
+  sent.kind = kind
+  let decoded: ReturnType<Engines['decode']>
+  try {
+    decoded = engines.decode(sent, target.schema)
+  } catch (error) {
+    if (error instanceof DecodeError)
+      throw badRequest(
+        `${kind} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${expected.kind}: ${error.message}`,
+      )
+    throw error
+  }
+  reportProblems([...duplicates, ...decoded.unknown], decoded.warnings, context.fieldValidation, context, kind, apiVersion, expected)
+  return decoded.object
+}
+
+function reportProblems(
+  problems: readonly string[],
+  warnings: readonly string[],
+  validation: FieldValidation,
+  context: RequestContext,
+  kind: string,
+  apiVersion: string,
+  expected: Expected,
+): void {
+  for (const warning of warnings) context.warn(warning)
+  if (problems.length === 0 || validation === 'Ignore') return
+  if (validation === 'Strict') {
+    throw badRequest(
+      `${kind} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${expected.kind}: strict decoding error: ${[...new Set(problems)].join(', ')}`,
+    )
+  }
+  for (const problem of problems) context.warn(problem)
+}
+
+function mismatch(apiVersion: string, kind: string, expected: Expected): StatusError {
+  const version = JSON.stringify(versionOf(apiVersion))
+  const handled = `${kind} in version ${version} cannot be handled as a ${expected.kind}`
+  const known = findKind(apiVersion, kind) !== undefined || isListOfKnown(apiVersion, kind)
+  if (!known) {
+    // Older versions of a kind are known to upstream's scheme although they are served no more.
+    if (kind === expected.kind && isLegacyGroup(apiVersion, expected.apiVersion)) {
+      return badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`)
+    }
+    return badRequest(`${handled}: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} ${SCHEME}`)
+  }
+  if (kind === expected.kind && groupOf(apiVersion) === groupOf(expected.apiVersion)) {
+    return badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`)
+  }
+  const from = `${versionOf(apiVersion)}.${kind}`
+  const into = `${internalPackage(expected.apiVersion)}.${expected.kind}`
+  return badRequest(`${handled}: converting (${from}) to (${into}): unknown conversion`)
+}
+
+const isListOfKnown = (apiVersion: string, kind: string) => kind.endsWith('List') && findKind(apiVersion, kind.slice(0, -4)) !== undefined
+const GENERIC = ['List', 'Status', 'DeleteOptions', 'ListOptions']
+const isLegacyGroup = (apiVersion: string, expected: string) =>
+  (groupOf(apiVersion) === 'extensions' && ['apps', 'networking.k8s.io', 'policy'].includes(groupOf(expected))) ||
+  (groupOf(apiVersion) === groupOf(expected) && /^v\d+(alpha|beta)\d+$/.test(versionOf(apiVersion)) && !GENERIC.includes(expected))
+
+export function goKind(value: unknown): string {
+  if (Array.isArray(value)) return 'array'
+  if (typeof value === 'boolean') return 'bool'
+  return typeof value
+}

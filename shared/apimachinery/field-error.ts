@@ -10,6 +10,8 @@ export type FieldErrorType =
   | 'FieldValueForbidden'
   | 'FieldValueTooLong'
   | 'FieldValueTooMany'
+  | 'FieldValueTooFew'
+  | 'FieldValueTooShort'
   | 'FieldValueTypeInvalid'
   | 'InternalError'
 
@@ -21,9 +23,23 @@ export interface FieldError {
   readonly message: string
 }
 
-/** A value as upstream prints it in messages: strings quoted, objects as JSON, nothing as null. */
+/** A value as upstream prints it in messages: strings quoted as Go quotes them, objects as Go's JSON, nothing as null. */
 export function printValue(value: unknown): string {
-  return value === undefined ? 'null' : JSON.stringify(value)
+  if (value === undefined) return 'null'
+  if (typeof value === 'string') return quote(value)
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\u0007': '\\a', '\u000b': '\\v' }
+
+/** Go's %q. */
+export function quote(text: string): string {
+  return JSON.stringify(text)
+    .replace(/\\u00([01][0-9a-f])/g, (_, hex: string) => SHORT_ESCAPES[String.fromCharCode(Number.parseInt(hex, 16))] ?? `\\x${hex}`)
+    .replace(/[\u007f-\u00a0\u00ad\u2028\u2029\ufeff]/g, char => {
+      const code = char.charCodeAt(0)
+      return code < 0x80 ? `\\x${code.toString(16)}` : `\\u${code.toString(16).padStart(4, '0')}`
+    })
 }
 
 const join = (head: string, detail: string) => (detail === '' ? head : `${head}: ${detail}`)
@@ -46,16 +62,16 @@ export const forbidden = (field: string, detail: string): FieldError => ({
   message: join('Forbidden', detail),
 })
 
-export const duplicate = (field: string, value: unknown): FieldError => ({
+export const duplicate = (field: string, value: unknown, detail = ''): FieldError => ({
   type: 'FieldValueDuplicate',
   field,
-  message: `Duplicate value: ${printValue(value)}`,
+  message: join(`Duplicate value: ${printValue(value)}`, detail),
 })
 
-export const notFound = (field: string, value: unknown): FieldError => ({
+export const notFound = (field: string, value: unknown, detail = ''): FieldError => ({
   type: 'FieldValueNotFound',
   field,
-  message: `Not found: ${printValue(value)}`,
+  message: join(`Not found: ${printValue(value)}`, detail),
 })
 
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
@@ -63,7 +79,7 @@ export const notSupported = (field: string, value: unknown, supported: readonly 
   field,
   message: join(
     `Unsupported value: ${printValue(value)}`,
-    supported.length > 0 ? `supported values: ${[...supported].map(s => JSON.stringify(s)).join(', ')}` : '',
+    supported.length > 0 ? `supported values: ${supported.map(quote).join(', ')}` : '',
   ),
 })
 
@@ -76,13 +92,19 @@ export const typeInvalid = (field: string, value: unknown, detail: string): Fiel
 export const tooLong = (field: string, maxBytes: number): FieldError => ({
   type: 'FieldValueTooLong',
   field,
-  message: `Too long: may not be more than ${maxBytes} bytes`,
+  message: `Too long: may not be more than ${maxBytes} ${maxBytes === 1 ? 'byte' : 'bytes'}`,
+})
+
+export const tooLongCharacters = (field: string, max: number): FieldError => ({
+  type: 'FieldValueTooLong',
+  field,
+  message: `Too long: may not be more than ${max} ${max === 1 ? 'character' : 'characters'}`,
 })
 
 export const tooMany = (field: string, actual: number, max: number): FieldError => ({
   type: 'FieldValueTooMany',
   field,
-  message: `Too many: ${actual}: must have at most ${max} items`,
+  message: `Too many: ${actual}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
 })
 
 export const internalError = (field: string, detail: string): FieldError => ({

@@ -15,7 +15,7 @@ const qualifiedRegexp = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/
 const valueRegexp = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/
 
 const bytes = (text: string) => Buffer.byteLength(text)
-const longer = (max: number, unit = 'bytes') => `must be no more than ${max} ${unit}`
+const longer = (max: number, unit: 'bytes' | 'characters') => `must be no more than ${max} ${unit}`
 
 /** Upstream's sentence about a pattern, examples included (it separates more than two with a comma and two spaces). */
 function pattern(what: string, regexp: string, ...examples: string[]): string {
@@ -42,23 +42,24 @@ const label1035Text = pattern(
 const qualifiedText = `must consist of alphanumeric characters, '-', '_' or '.', and ${ALNUM}`
 const qualifiedExamples = ['MyName', 'my.name', '123-abc']
 
-export function isDNS1123Subdomain(text: string): string[] {
+/** Upstream counts characters where it means a name, and bytes where it means a part of a label; both are bytes. */
+export function isDNS1123Subdomain(text: string, unit: 'bytes' | 'characters' = 'characters'): string[] {
   const errors: string[] = []
-  if (bytes(text) > 253) errors.push(longer(253))
+  if (bytes(text) > 253) errors.push(longer(253, unit))
   if (!subdomainRegexp.test(text)) errors.push(subdomainText)
   return errors
 }
 
 export function isDNS1123Label(text: string): string[] {
   const errors: string[] = []
-  if (bytes(text) > 63) errors.push(longer(63))
+  if (bytes(text) > 63) errors.push(longer(63, 'characters'))
   if (!labelRegexp.test(text)) errors.push(subdomainRegexp.test(text) ? 'must not contain dots' : labelText)
   return errors
 }
 
 export function isDNS1035Label(text: string): string[] {
   const errors: string[] = []
-  if (bytes(text) > 63) errors.push(longer(63))
+  if (bytes(text) > 63) errors.push(longer(63, 'characters'))
   if (!label1035Regexp.test(text)) errors.push(label1035Text)
   return errors
 }
@@ -87,17 +88,17 @@ function qualified(text: string, what: string): string[] {
   if (parts.length === 2) {
     const prefix = parts[0] ?? ''
     if (prefix === '') errors.push('prefix part must be non-empty')
-    else errors.push(...isDNS1123Subdomain(prefix).map(error => `prefix part ${error}`))
+    else errors.push(...isDNS1123Subdomain(prefix, 'bytes').map(error => `prefix part ${error}`))
   }
   if (name === '') errors.push('name part must be non-empty')
-  else if (bytes(name) > 63) errors.push(`name part ${longer(63)}`)
+  else if (bytes(name) > 63) errors.push(`name part ${longer(63, 'bytes')}`)
   if (!qualifiedRegexp.test(name)) errors.push(`name part ${pattern(qualifiedText, QUALIFIED, ...qualifiedExamples)}`)
   return errors
 }
 
 export function isLabelValue(text: string): string[] {
   const errors: string[] = []
-  if (bytes(text) > 63) errors.push(longer(63))
+  if (bytes(text) > 63) errors.push(longer(63, 'bytes'))
   if (!valueRegexp.test(text)) {
     errors.push(
       pattern(

@@ -76,6 +76,10 @@ export interface Engines {
   decode(value: unknown, schema: string): Decoded
   /** The object (or list, or Status) as bytes. JSON and YAML need no schema. `indent` for people. */
   encode(object: object, format: Serialization, indent?: boolean): Uint8Array
+  /** One event of a protobuf watch: its length (four bytes, big endian) and a WatchEvent around the object. */
+  encodeWatchFrame(type: string, object: object): Uint8Array
+  /** The object that Go prints for an empty value of the type: required members are there, and empty (a Job's containers are null). */
+  zeroObject(schema: string): KubeObject
   /** Adds the schema's defaults, in place. */
   applyDefaults(object: KubeObject, schema: string): void
 

@@ -31,6 +31,10 @@ export interface UpdateRequest {
   desired(current: KubeObject | undefined): Promise<KubeObject> | KubeObject
   /** The managed fields are done already (apply). */
   readonly tracked?: boolean
+  /** The subresource that managed fields name, where it is no part (scale). */
+  readonly trackedAs?: string
+  /** An absent object is NotFound, whatever the kind says (subresources). */
+  readonly onlyExisting?: boolean
   /** Creates what is absent, whatever the kind says (apply). */
   readonly createAbsent?: boolean
   /** What the object must be when it is written; null for "whatever is there". Checked before `desired` is called. */
@@ -77,7 +81,11 @@ export async function updateObject(
 
 async function createAbsent(machinery: Machinery, target: Target, request: UpdateRequest, context: RequestContext): Promise<KubeObject> {
   const { definition, collection, endpoint } = { ...target.endpoint, endpoint: target.endpoint }
-  if (request.part !== undefined || (definition.allowCreateOnUpdate !== true && request.createAbsent !== true)) {
+  if (
+    request.part !== undefined ||
+    request.onlyExisting === true ||
+    (definition.allowCreateOnUpdate !== true && request.createAbsent !== true)
+  ) {
     throw status.notFound(collection, target.name)
   }
   const object = await request.desired(undefined)
@@ -141,7 +149,11 @@ async function replace(
   else delete wanted.metadata.namespace
   warnAboutOwners(wanted, context)
   if (request.tracked !== true) {
-    machinery.engines.trackUpdate(wanted, toVersion(old, endpoint), managedFieldsOptions(endpoint, request.part ?? '', context))
+    machinery.engines.trackUpdate(
+      wanted,
+      toVersion(old, endpoint),
+      managedFieldsOptions(endpoint, request.trackedAs ?? request.part ?? '', context),
+    )
   }
   const object = toStorage(wanted, endpoint, machinery.engines)
   await machinery.admission.mutate(attributesOf(target, request, object, old, context))
@@ -247,7 +259,7 @@ function attributesOf(
   return {
     operation: 'UPDATE',
     endpoint,
-    subresource: request.part ?? '',
+    subresource: request.trackedAs ?? request.trackedAs ?? request.part ?? '',
     namespace,
     name,
     object: request.admitted?.(object) ?? object,

@@ -4,6 +4,7 @@ import {
   agentPath,
   type ContainerPlan,
   type ContainerReport,
+  type ImageDefaults,
   type PodPlan,
   TERMINATION_MESSAGE_LIMIT,
 } from '../shared/pods/agent-protocol.ts'
@@ -23,6 +24,10 @@ export interface ContainerContext {
   /** Something that the next report says differently. */
   changed(): void
   event(type: 'Normal' | 'Warning', reason: string, message: string, container: string): void
+  /** What the container's image says about its process. */
+  image(container: string): ImageDefaults
+  /** "ecs://<task id>", of which container IDs are made. */
+  taskID(): string
   /** Folder of a container's volume; tests have their own. */
   path?(container: string): string
 }
@@ -75,7 +80,7 @@ export class Container {
     this.#holder = new Holder((context.path ?? agentPath)(plan.name), {
       ready: () => ready(),
       started: () => void this.#begun(),
-      failed: (_, why) => this.#over({ exitCode: 128, reason: 'StartError', message: startError(why, this.plan) }),
+      failed: (_, why) => this.#over({ exitCode: 128, reason: 'StartError', message: startError(why, this.#command().argv[0] ?? '') }),
       exited: (_, code, oomKills) => this.#over(this.#verdict(code, oomKills)),
     })
     this.#open()
@@ -116,6 +121,7 @@ export class Container {
       restartCount: this.#restartCount,
       started: this.#started,
       ready: this.#ready,
+      containerID: this.#attempt < 0 ? undefined : this.#id(),
     }
   }
 
@@ -143,7 +149,12 @@ export class Container {
     if (this.#stopping) return this.#finish()
     this.#attempt++
     const { terminationMessagePath, terminationMessagePolicy } = this.plan
-    this.#holder.start(this.#attempt, startScript(this.plan), terminationMessagePath, terminationMessagePolicy === 'FallbackToLogsOnError')
+    this.#holder.start(
+      this.#attempt,
+      startScript(this.#command()),
+      terminationMessagePath,
+      terminationMessagePolicy === 'FallbackToLogsOnError',
+    )
   }
 
   /** Ends the process if there is one: preStop, the stop signal, and SIGKILL when the grace is over. Resolves when it is gone. */
@@ -164,7 +175,7 @@ export class Container {
         ended.then(this.#context.clock.after(LEAST_GRACE_MS, () => this.#holder.kill()))
       }
     }
-    this.#holder.signal(this.plan.stopSignal)
+    this.#holder.signal(this.plan.stopSignal ?? this.#context.image(this.name).stopSignal ?? 'SIGTERM')
     await ended
   }
 
@@ -277,7 +288,7 @@ export class Container {
     this.#started = false
     this.#ready = false
     const startedAt = begun ? timestamp(this.#startedAt) : timestamp(now)
-    this.#state = { terminated: { ...outcome, startedAt, finishedAt: timestamp(now) } }
+    this.#state = { terminated: { ...outcome, startedAt, finishedAt: timestamp(now), containerID: this.#id() } }
     for (const resolve of this.#onEnd.splice(0)) resolve()
     if (this.#stopping || !this.#restarts(outcome.exitCode)) return this.#finish()
     const delay = this.#crashLoop.delayAfter(now)
@@ -316,6 +327,19 @@ export class Container {
     }
   }
 
+  /** command replaces the image's ENTRYPOINT, and its CMD with it; args replaces CMD alone. */
+  #command() {
+    const { command, args, env } = this.plan
+    const { entrypoint = [], cmd = [] } = this.#context.image(this.name)
+    const hasCommand = command !== undefined && command.length > 0
+    const tail = args !== undefined && args.length > 0 ? args : hasCommand ? [] : cmd
+    return { argv: [...(hasCommand ? command : entrypoint), ...tail], env }
+  }
+
+  #id() {
+    return `${this.#context.taskID()}/${this.name}/${this.#attempt}`
+  }
+
   #perform(action: Parameters<typeof perform>[0], timeoutMs: number) {
     return perform(action, this.#target(), timeoutMs)
   }
@@ -339,13 +363,13 @@ export class Container {
 }
 
 /** As runc says it, which is what people search for. */
-function startError(why: Refusal, plan: ContainerPlan): string {
-  const command = JSON.stringify(plan.argv[0] ?? '')
+function startError(why: Refusal, command: string): string {
+  const exec = `exec: ${JSON.stringify(command)}`
   const detail: Record<Refusal, string> = {
-    notfound: `exec: ${command}: executable file not found in $PATH`,
-    nofile: `exec: ${command}: stat ${plan.argv[0]}: no such file or directory`,
-    denied: `exec: ${command}: permission denied`,
-    directory: `exec: ${command}: is a directory`,
+    notfound: `${exec}: executable file not found in $PATH`,
+    nofile: `${exec}: stat ${command}: no such file or directory`,
+    denied: `${exec}: permission denied`,
+    directory: `${exec}: is a directory`,
   }
   return `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${detail[why] ?? why}: unknown`
 }

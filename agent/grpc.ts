@@ -1,5 +1,4 @@
-// The gRPC health check (grpc.health.v1.Health/Check) over plain HTTP/2. Loaded only when a pod has such a probe.
-import { connect, constants } from 'node:http2'
+// The gRPC health check (grpc.health.v1.Health/Check) over plain HTTP/2, which is loaded only when a pod has such a probe.
 import type { Failure } from './dial.ts'
 
 const STATUSES = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN']
@@ -18,7 +17,8 @@ function frame(service: string): Buffer {
 /** HealthCheckResponse { status = 1 }: a field of its own type is skipped with the rest. */
 const statusOf = (body: Buffer) => STATUSES[body[5] === 0x08 ? (body[6] ?? 0) : 0] ?? 'UNKNOWN'
 
-export function dialGrpc(host: string, port: number, service: string, timeoutMs: number): Promise<Failure> {
+export async function dialGrpc(host: string, port: number, service: string, timeoutMs: number): Promise<Failure> {
+  const { connect, constants } = await import('node:http2')
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   return new Promise(resolve => {
     const session = connect(`http://${address}`)

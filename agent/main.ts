@@ -1,11 +1,13 @@
 // The agent: kubelet of one pod. Beside the app containers in the same task; ends with the pod.
 import { get } from 'node:http'
 import { networkInterfaces } from 'node:os'
-import { AGENT_ENV, type Orders } from '../shared/pods/agent-protocol.ts'
+import { AGENT_ENV, type ImageDefaults, type Orders } from '../shared/pods/agent-protocol.ts'
 import { systemClock } from './clock.ts'
 import { Link } from './link.ts'
 import { PodRunner } from './pod.ts'
 import { UsageMeter } from './usage.ts'
+
+const METADATA_TIMEOUT_MS = 2_000
 
 const log = (message: string) => process.stderr.write(`${new Date().toISOString()} ${message}\n`)
 
@@ -25,28 +27,37 @@ function podIPs(): string[] {
   return [...routable.filter(({ family }) => family === 'IPv4'), ...routable.filter(({ family }) => family === 'IPv6')].map(a => a.address)
 }
 
-/** The task's own ARN, from the metadata endpoint. */
-function readTaskArn(endpoint: string, found: (arn: string) => void) {
-  get(`${endpoint}/task`, { agent: false }, response => {
-    let body = ''
-    response.setEncoding('utf8')
-    response.on('data', (chunk: string) => {
-      body += chunk
+/** The task's own ARN, from the metadata endpoint. Container IDs are made of it, so the first report waits for it, but not long. */
+function readTaskArn(endpoint: string): Promise<string | undefined> {
+  return new Promise(resolve => {
+    const call = get(`${endpoint}/task`, { agent: false, timeout: METADATA_TIMEOUT_MS }, response => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        body += chunk
+      })
+      response.on('end', () => {
+        try {
+          const arn: unknown = JSON.parse(body).TaskARN
+          resolve(typeof arn === 'string' ? arn : undefined)
+        } catch {
+          log(`task metadata: ${response.statusCode} ${body.slice(0, 200)}`)
+          resolve(undefined)
+        }
+      })
     })
-    response.on('end', () => {
-      try {
-        const arn: unknown = JSON.parse(body).TaskARN
-        if (typeof arn === 'string') found(arn)
-      } catch {
-        log(`task metadata: ${response.statusCode} ${body.slice(0, 200)}`)
-      }
+    call.on('timeout', () => call.destroy(new Error('no answer')))
+    call.on('error', error => {
+      log(`task metadata: ${error.message}`)
+      resolve(undefined)
     })
-  }).on('error', error => log(`task metadata: ${error.message}`))
+  })
 }
 
 // Files made for a container are for its user, whoever that is.
 process.umask(0)
 
+const images: Record<string, ImageDefaults> = JSON.parse(process.env[AGENT_ENV.images] ?? '{}')
 let taskArn: string | undefined
 let leaving = false
 let stopOrdered = false
@@ -82,6 +93,8 @@ const pod = new PodRunner({
   clock: systemClock,
   podIP: () => podIPs()[0] ?? '127.0.0.1',
   freshPlan: () => link.freshPlan(),
+  image: container => images[container] ?? {},
+  taskID: () => `ecs://${taskArn?.slice(taskArn.lastIndexOf('/') + 1) ?? 'unknown'}`,
   event: (type, reason, message, container) => link.event({ type, reason, message, container }),
   changed() {
     pod.step()
@@ -102,12 +115,8 @@ process.on('SIGTERM', () => {
   }, 5_000)
 })
 
-if (process.env.ECS_CONTAINER_METADATA_URI_V4) {
-  readTaskArn(process.env.ECS_CONTAINER_METADATA_URI_V4, arn => {
-    taskArn = arn
-    link.changed()
-  })
-}
+const metadata = process.env.ECS_CONTAINER_METADATA_URI_V4
+if (metadata) taskArn = await readTaskArn(metadata)
 link.freshPlan().catch(() => {})
 meter.start()
 void link.run()

@@ -16,7 +16,7 @@ export async function bundle(entry: string): Promise<string> {
     minify: true,
     platform: 'node',
     target: 'node24',
-    format: 'cjs',
+    format: 'esm',
     write: false,
   })
   return outputFiles[0]!.text
@@ -26,13 +26,13 @@ export async function agentImage(tag: (content: string) => string, base: readonl
   const agent = await bundle(`${folder}main.ts`)
   const script = (name: string) => readFileSync(`${folder}${name}`, 'utf8')
   const files = [
-    { path: 'zeroplane/agent.js', content: agent },
+    { path: 'zeroplane/agent.mjs', content: agent },
     { path: 'zeroplane/holder.sh', content: script('holder.sh') },
     { path: 'zeroplane/setup.sh', content: script('setup.sh') },
   ]
   return {
     tags: [tag(files.map(({ content }) => content).join('\0'))],
-    config: { Entrypoint: ['/bin/node', ...NODE_FLAGS, '/zeroplane/agent.js'], Env: ['PATH=/bin'], WorkingDir: '/' },
+    config: { Entrypoint: ['/bin/node', ...NODE_FLAGS, '/zeroplane/agent.mjs'], Env: ['PATH=/bin'], WorkingDir: '/' },
     layers: [base, files],
   }
 }

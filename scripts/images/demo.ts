@@ -8,9 +8,9 @@ const NAMES = ['zeroplane/demo', 'gcr.io/kuar-demo/kuard-amd64']
 
 export async function demoImages(base: readonly ImageFile[]): Promise<{ images: Image[]; content: string }> {
   const content = await bundle(fileURLToPath(new URL('../../demo/main.ts', import.meta.url)))
-  const script = '#!/bin/sh\nexec node --max-semi-space-size=1 /demo.js "$@"\n'
+  const script = '#!/bin/sh\nexec node --max-semi-space-size=1 /demo.mjs "$@"\n'
   const files = [
-    { path: 'demo.js', content },
+    { path: 'demo.mjs', content },
     { path: 'kuard', content: script, mode: 0o755 },
   ]
   const images = VERSIONS.map(version => ({

@@ -28,8 +28,9 @@ export interface EventRecorder {
   /**
    * Records a core/v1 Event about the object; repeated ones are counted, not added. Never throws: an event is not worth failing for.
    * `action` makes it an event of the newer kind (reportingComponent, action, eventTime), as the scheduler writes them.
+   * `fieldPath` is the part of the object that it is about, e.g. "spec.containers{web}".
    */
-  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, action?: string): Promise<void>
+  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, action?: string, fieldPath?: string): Promise<void>
 }
 
 export interface ControllerContext {

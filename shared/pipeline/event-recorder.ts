@@ -69,8 +69,8 @@ export class EventLog {
   /** @param component what is speaking, e.g. "deployment-controller" */
   recorder(component: string): EventRecorder {
     return {
-      event: (about, type, reason, message, action) =>
-        this.#record({ component, object: referenceTo(about), type, reason, message, action }),
+      event: (about, type, reason, message, action, fieldPath) =>
+        this.#record({ component, object: { ...referenceTo(about), ...(fieldPath && { fieldPath }) }, type, reason, message, action }),
     }
   }
 
@@ -78,7 +78,7 @@ export class EventLog {
     const { component, object, type, reason } = saying
     const source = `${component} ${object.kind} ${object.namespace ?? ''}/${object.name} ${object.uid ?? ''}`
     if (!this.#mayWrite(source)) return
-    let same = `${source} ${type} ${reason}`
+    let same = `${source} ${object.fieldPath ?? ''} ${type} ${reason}`
     let message = saying.message
     if (saying.action === undefined) {
       message = this.#combine(same, message)

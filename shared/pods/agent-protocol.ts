@@ -47,6 +47,8 @@ export interface ContainerReport {
   readonly started: boolean
   /** The readiness probe passes, or there is none and the container is started. */
   readonly ready: boolean
+  /** Of the attempt that runs or ran last: "ecs://<task id>/<container>/<attempt>"; the log reader finds it by this. */
+  readonly containerID?: string
 }
 
 /** Something to be shown as a core/v1 Event on the pod. */
@@ -104,14 +106,15 @@ export interface ContainerPlan {
   readonly role: ContainerRole
   /** As the pod's author wrote it, for events. */
   readonly image: string
-  /** ENTRYPOINT and CMD of the image with command and args over them. */
-  readonly argv: readonly string[]
+  /** spec.command and spec.args with every $(VAR) replaced; where absent, the image's ENTRYPOINT and CMD stand (ImageDefaults). */
+  readonly command?: readonly string[]
+  readonly args?: readonly string[]
   /** Set over what the image sets. Later entries win. */
   readonly env: readonly { readonly name: string; readonly value: string }[]
   /** Why this container cannot be started now, e.g. `configmap "x" not found`: it waits with CreateContainerConfigError. */
   readonly configError?: string
-  /** Upstream's name, e.g. SIGQUIT where the image says so. */
-  readonly stopSignal: string
+  /** lifecycle.stopSignal; absent: the image's, or SIGTERM. */
+  readonly stopSignal?: string
   readonly terminationMessagePath: string
   readonly terminationMessagePolicy: 'File' | 'FallbackToLogsOnError'
   readonly startupProbe?: Probe
@@ -169,9 +172,16 @@ export const AGENT_ENV = {
   token: 'ZEROPLANE_TOKEN',
   /** PEM of the CA that signed the API's certificate; absent: the public ones. */
   ca: 'ZEROPLANE_CA',
-  /** "namespace/name", for the agent's own log. */
-  pod: 'ZEROPLANE_POD',
+  /** JSON, by container: ImageDefaults. Stands in the task definition, which pins the images anyway. */
+  images: 'ZEROPLANE_IMAGES',
 } as const
+
+/** What an image says about its process, and a holder in its place would hide. */
+export interface ImageDefaults {
+  readonly entrypoint?: readonly string[]
+  readonly cmd?: readonly string[]
+  readonly stopSignal?: string
+}
 
 /** Where a container's volume of fifos is mounted: in the container itself, and in the agent. */
 export const HOLDER_PATH = '/.zeroplane'

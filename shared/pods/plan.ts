@@ -1,0 +1,96 @@
+// What an agent needs to know to run its pod: the pod's spec with everything resolved. Made anew whenever an agent asks, from
+// ConfigMaps, Secrets and Services as they are then.
+import { createHash } from 'node:crypto'
+import type { ConfigMap, ContainerStatus, Node, Pod, Secret, Service } from '../api/core/v1.ts'
+import type { Reader } from '../apimachinery/context.ts'
+import { CONFIG_MAPS, NODES, SECRETS, SERVICES } from '../controllers/collections.ts'
+import type { ContainerPlan, PodPlan } from './agent-protocol.ts'
+import { type PodContainer, podContainers } from './containers.ts'
+import { ConfigError, expandAll, resolveEnvironment, type Sources } from './environment.ts'
+
+const DEFAULT_MESSAGE_PATH = '/dev/termination-log'
+const DEFAULT_GRACE_SECONDS = 30
+
+export async function podPlan(pod: Pod, read: Reader, podIPs: readonly string[]): Promise<PodPlan> {
+  const sources = await gather(pod, read, podIPs)
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
+  const plan = {
+    name: pod.metadata.name,
+    namespace: pod.metadata.namespace ?? '',
+    uid: pod.metadata.uid ?? '',
+    restartPolicy: (pod.spec.restartPolicy ?? 'Always') as PodPlan['restartPolicy'],
+    terminationGracePeriodSeconds: pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
+    hostname: pod.spec.hostname ?? pod.metadata.name,
+    containers: podContainers(pod).map(entry =>
+      containerPlan(
+        pod,
+        entry,
+        sources,
+        statuses.find(({ name }) => name === entry.container.name),
+      ),
+    ),
+  }
+  const version = createHash('sha256').update(JSON.stringify(plan)).digest('base64url').slice(0, 16)
+  return { version, ...plan }
+}
+
+function containerPlan(pod: Pod, { container, role }: PodContainer, sources: Sources, status: ContainerStatus | undefined): ContainerPlan {
+  const ended = status?.state?.terminated
+  const { restartPolicy } = pod.spec
+  // Init containers run again in a new task, as they do in a new sandbox.
+  const stays = role === 'app' && ended && (restartPolicy === 'Never' || (restartPolicy === 'OnFailure' && ended.exitCode === 0))
+  const base = {
+    name: container.name,
+    role,
+    image: container.image ?? '',
+    stopSignal: container.lifecycle?.stopSignal,
+    terminationMessagePath: container.terminationMessagePath ?? DEFAULT_MESSAGE_PATH,
+    terminationMessagePolicy: (container.terminationMessagePolicy ?? 'File') as ContainerPlan['terminationMessagePolicy'],
+    startupProbe: container.startupProbe,
+    livenessProbe: container.livenessProbe,
+    readinessProbe: container.readinessProbe,
+    lifecycle: container.lifecycle,
+    ports: (container.ports ?? []).map(({ name, containerPort }) => ({ name, containerPort })),
+    restartCount: status?.restartCount ?? 0,
+    lastState: status?.lastState,
+    done: stays ? status.state : undefined,
+  }
+  try {
+    const env = [{ name: 'HOSTNAME', value: pod.spec.hostname ?? pod.metadata.name }, ...resolveEnvironment(pod, container, sources)]
+    return { ...base, env, command: expandAll(container.command, env), args: expandAll(container.args, env) }
+  } catch (error) {
+    if (error instanceof ConfigError) return { ...base, env: [], configError: error.message }
+    throw error
+  }
+}
+
+/** Everything that the containers refer to, read strongly and at once. */
+async function gather(pod: Pod, read: Reader, podIPs: readonly string[]): Promise<Sources> {
+  const { namespace = '' } = pod.metadata
+  const configMaps = new Map<string, ConfigMap | undefined>()
+  const secrets = new Map<string, Secret | undefined>()
+  for (const { container } of podContainers(pod)) {
+    for (const { configMapRef, secretRef } of container.envFrom ?? []) {
+      if (configMapRef?.name) configMaps.set(configMapRef.name, undefined)
+      if (secretRef?.name) secrets.set(secretRef.name, undefined)
+    }
+    for (const { valueFrom } of container.env ?? []) {
+      if (valueFrom?.configMapKeyRef?.name) configMaps.set(valueFrom.configMapKeyRef.name, undefined)
+      if (valueFrom?.secretKeyRef?.name) secrets.set(valueFrom.secretKeyRef.name, undefined)
+    }
+  }
+  const [services, kubernetes, node] = await Promise.all([
+    pod.spec.enableServiceLinks === false ? [] : read.list<Service>(SERVICES, namespace),
+    namespace === 'default' && pod.spec.enableServiceLinks !== false ? undefined : read.get<Service>(SERVICES, 'default', 'kubernetes'),
+    pod.spec.nodeName ? read.get<Node>(NODES, undefined, pod.spec.nodeName) : undefined,
+    ...[...configMaps.keys()].map(async name => configMaps.set(name, await read.get<ConfigMap>(CONFIG_MAPS, namespace, name))),
+    ...[...secrets.keys()].map(async name => secrets.set(name, await read.get<Secret>(SECRETS, namespace, name))),
+  ])
+  return {
+    configMap: name => configMaps.get(name),
+    secret: name => secrets.get(name),
+    services: kubernetes ? [kubernetes, ...services] : services,
+    node: { hostIP: pod.status?.hostIP, allocatable: node?.status?.allocatable },
+    podIPs,
+  }
+}

@@ -1,0 +1,160 @@
+// The control plane's end of the agents' sync call (agent-protocol.ts has the rules): Request -> Response.
+import type { Pod } from '../api/core/v1.ts'
+import type { Client } from '../apimachinery/client.ts'
+import type { Reader } from '../apimachinery/context.ts'
+import { asStatusError, badRequest, isStatus, StatusError, tooLarge, unauthorized } from '../apimachinery/status-error.ts'
+import { objectKey } from '../apimachinery/types.ts'
+import { PODS } from '../controllers/collections.ts'
+import { equal } from '../controllers/equality.ts'
+import type { EventRecorder } from '../controllers/types.ts'
+import type { Store } from '../store/types.ts'
+import { ACKNOWLEDGED_HEADER, type Orders, REPORT_LIMIT, type Report, type Usage } from './agent-protocol.ts'
+import { type AgentClaims, verifyToken } from './agent-token.ts'
+import { podContainers } from './containers.ts'
+import { deletionOf, syncAfter } from './orders.ts'
+import { podPlan } from './plan.ts'
+import { type TaskRecord, taskRecord, withRecord } from './record.ts'
+import { podStatus } from './status.ts'
+
+export interface AgentSyncOptions {
+  readonly client: Client
+  readonly read: Reader
+  /** For waiting until a pod changes; used only when holdSeconds is more than 0. */
+  readonly store: Pick<Store, 'watch'>
+  readonly key: () => Promise<Buffer>
+  readonly events: EventRecorder
+  readonly now: () => number
+  /** How long a call may be held open until the pod changes. 0 where an open call costs money. */
+  readonly holdSeconds: number
+  readonly usage?: (pod: Pod, usage: Usage) => void
+}
+
+/** A lost compare-and-swap is tried again so often before the agent is asked to. */
+const ATTEMPTS = 8
+
+export function createAgentSync(options: AgentSyncOptions): (request: Request) => Promise<Response> {
+  return async request => {
+    try {
+      const claims = await authenticate(request, options)
+      const report = await readReport(request)
+      return await answer(claims, report, options, request.signal)
+    } catch (error) {
+      const { status, code } = asStatusError(error)
+      return Response.json(status, { status: code })
+    }
+  }
+}
+
+async function authenticate(request: Request, { key }: AgentSyncOptions): Promise<AgentClaims> {
+  const token = /^Bearer (\S+)$/.exec(request.headers.get('authorization') ?? '')?.[1]
+  const claims = token === undefined ? undefined : verifyToken(await key(), token)
+  if (!claims) throw unauthorized()
+  return claims
+}
+
+async function readReport(request: Request): Promise<Report> {
+  const text = await request.text()
+  if (text.length > REPORT_LIMIT) throw tooLarge(`a report is at most ${REPORT_LIMIT} bytes`)
+  try {
+    const report = JSON.parse(text) as Report
+    if (Number.isInteger(report.sequence) && Array.isArray(report.containers) && Array.isArray(report.events)) return report
+  } catch {
+    // Told below.
+  }
+  throw badRequest('this is not a report: sequence, containers and events are required')
+}
+
+const gone = () => new StatusError(410, 'Gone', 'the pod is gone, or another task has taken its place')
+
+async function answer(claims: AgentClaims, report: Report, options: AgentSyncOptions, disconnected: AbortSignal): Promise<Response> {
+  const pod = await record(claims, report, options)
+  for (const { id: _, container, type, reason, message } of report.events) {
+    // In order, because they may be counted together; they never fail.
+    await options.events.event(pod, type, reason, message, undefined, container === undefined ? undefined : fieldPath(pod, container))
+  }
+  if (report.usage) options.usage?.(pod, report.usage)
+  const headers = {
+    'content-type': 'application/json',
+    [ACKNOWLEDGED_HEADER]: `${report.sequence} ${report.events.at(-1)?.id ?? 0}`,
+  }
+  const orders = await ordersFor(pod, report, options)
+  const hold = options.holdSeconds > 0 && !orders.plan && !orders.deletion && !report.finished
+  if (!hold) return new Response(JSON.stringify(orders), { headers })
+  return new Response(held(pod, options, disconnected), { headers })
+}
+
+const fieldPath = (pod: Pod, name: string) =>
+  podContainers(pod).some(({ container, role }) => container.name === name && role !== 'app')
+    ? `spec.initContainers{${name}}`
+    : `spec.containers{${name}}`
+
+/** Puts what the report says into the pod's status, unless it is there. Answers the pod as it is afterwards. @throws gone */
+async function record(claims: AgentClaims, report: Report, { client, now }: AgentSyncOptions): Promise<Pod> {
+  for (let attempt = 1; ; attempt++) {
+    const pod = await client.get<Pod>(PODS, claims.namespace, claims.name)
+    const known = pod === undefined ? undefined : taskRecord(pod)
+    if (!pod || pod.metadata.uid !== claims.uid || known?.launch !== claims.launch) throw gone()
+    // Started twice by accident (StartTask has no client token): the first to report is the pod's task.
+    if (known.task !== undefined && report.taskArn !== undefined && known.task !== report.taskArn) throw gone()
+    // Before the first plan the agent knows nothing; a late report knows less than the pod.
+    if (report.containers.length === 0 || report.sequence <= (known.report ?? 0)) return pod
+    const next: TaskRecord = {
+      ...known,
+      task: known.task ?? report.taskArn,
+      report: report.sequence,
+      finished: known.finished || report.finished || undefined,
+    }
+    const status = podStatus(pod, { now: now(), report })
+    if (equal(status, pod.status) && next.finished === known.finished && next.task === known.task) return pod
+    try {
+      return await client.updateStatus<Pod>(PODS, { ...pod, metadata: withRecord(pod.metadata, next), status })
+    } catch (error) {
+      if (isStatus(error, 'NotFound')) throw gone()
+      if (!isStatus(error, 'Conflict') || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+async function ordersFor(pod: Pod, report: Report, { read, now, holdSeconds }: AgentSyncOptions): Promise<Orders> {
+  return {
+    plan: report.wantsPlan ? await podPlan(pod, read, report.podIPs) : undefined,
+    deletion: deletionOf(pod, now()),
+    syncAfterSeconds: holdSeconds > 0 ? 0 : syncAfter(pod),
+    holdSeconds,
+  }
+}
+
+/** A body that comes when the pod's orders change, or the time is over. The headers go out before. */
+function held(pod: Pod, options: AgentSyncOptions, disconnected: AbortSignal): ReadableStream<Uint8Array> {
+  const { holdSeconds, now } = options
+  const over = new AbortController()
+  const signal = AbortSignal.any([over.signal, disconnected, AbortSignal.timeout(holdSeconds * 1000)])
+  return new ReadableStream<Uint8Array>({
+    async start(controller) {
+      const newest = await changed(pod, options, signal)
+      if (over.signal.aborted || disconnected.aborted) return
+      const orders: Orders = { deletion: deletionOf(newest, now()), syncAfterSeconds: 0, holdSeconds }
+      controller.enqueue(new TextEncoder().encode(JSON.stringify(orders)))
+      controller.close()
+    },
+    cancel: () => over.abort(),
+  })
+}
+
+/** The pod when its orders are others than now; as it was when the signal says so before that. */
+async function changed(pod: Pod, { store, now }: AgentSyncOptions, signal: AbortSignal): Promise<Pod> {
+  const key = objectKey(pod.metadata.namespace, pod.metadata.name)
+  const launch = taskRecord(pod)?.launch
+  try {
+    for await (const item of store.watch(PODS, { from: Number(pod.metadata.resourceVersion), prefix: key, signal })) {
+      if (!('change' in item) || item.change.key !== key) continue
+      const { type, object } = item.change
+      const newest = object as Pod
+      // Gone or taken over: the agent asks again and is told so.
+      if (type === 'deleted' || taskRecord(newest)?.launch !== launch || deletionOf(newest, now())) return newest
+    }
+  } catch {
+    // The log no longer reaches back so far: the agent asks again.
+  }
+  return pod
+}

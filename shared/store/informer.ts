@@ -1,6 +1,7 @@
 // A collection kept in memory at a revision. It lists once, and then only replays what changed: reads are as fresh as a list
 // and cost what changed, not what exists.
 import type { GroupResource, KubeObject } from '../apimachinery/types.ts'
+import { Coalesced } from './coalesced.ts'
 import { OrderedItems } from './ordered-items.ts'
 import type { Change, Informer, Store, Stored } from './types.ts'
 import { ExpiredError } from './types.ts'
@@ -16,8 +17,7 @@ export class StoreInformer implements Informer {
   readonly #items = new OrderedItems()
   readonly #indexes = new Map<string, Index>()
   #revision: number | undefined
-  #running: Promise<number> | undefined
-  #next: Promise<number> | undefined
+  readonly #refresh = new Coalesced(() => this.#catchUp())
 
   constructor(store: Store, collection: GroupResource) {
     this.#store = store
@@ -28,19 +28,8 @@ export class StoreInformer implements Informer {
     return this.#revision ?? 0
   }
 
-  // A refresh that runs already may have read the log before the caller's write, so it cannot serve this call; the one after it
-  // serves everybody who came in the meantime.
-  //
-  //   refresh A: read log ........ done
-  //   writer   :        write, acknowledged
-  //   refresh B:              (waits for A) read log ... done: shows the write
   refresh(): Promise<number> {
-    if (this.#running === undefined) return this.#start()
-    this.#next ??= this.#running.then(
-      () => this.#start(),
-      () => this.#start(),
-    )
-    return this.#next
+    return this.#refresh.run()
   }
 
   get(key: string): Stored | undefined {
@@ -62,15 +51,6 @@ export class StoreInformer implements Informer {
     const index: Index = { valuesOf, byValue: new Map() }
     this.#indexes.set(name, index)
     for (const item of this.#items.list()) addTo(index, item)
-  }
-
-  #start(): Promise<number> {
-    this.#next = undefined
-    const running = this.#catchUp().finally(() => {
-      if (this.#running === running) this.#running = undefined
-    })
-    this.#running = running
-    return running
   }
 
   async #catchUp(): Promise<number> {

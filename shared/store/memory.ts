@@ -2,9 +2,21 @@
 // `npm start -- --store memory`. Objects are immutable by convention, so nothing is cloned.
 import type { GroupResource, KubeObject } from '../apimachinery/types.ts'
 import { OrderedItems, page } from './ordered-items.ts'
+import { undo } from './replay.ts'
 import { collectionName, INITIAL_REVISION, stamp, timeToLive } from './revisions.ts'
-import type { Change, ChangesOptions, ChangesResult, FeedingStore, ListOptions, ListResult, Stored, WatchItem, WatchOptions } from './types.ts'
+import type {
+  Change,
+  ChangesOptions,
+  ChangesResult,
+  FeedingStore,
+  ListOptions,
+  ListResult,
+  Stored,
+  WatchItem,
+  WatchOptions,
+} from './types.ts'
 import { ConflictError, ExistsError, ExpiredError, FutureError, NotFoundError } from './types.ts'
+import { Wake } from './wake.ts'
 
 export interface MemoryStoreOptions {
   /** Milliseconds since the epoch. */
@@ -103,11 +115,12 @@ export class MemoryStore implements FeedingStore {
           if (signal.aborted) return
         }
         position = Math.max(position, revision)
-        if (position > told) {
-          told = position
-          yield { progress: position }
+        // Of a watch from the future nothing can be said before that has come.
+        if (revision >= from && revision > told) {
+          told = revision
+          yield { progress: revision }
         }
-        if (collection.revision <= position && !signal.aborted) {
+        if (collection.revision === revision && !signal.aborted) {
           collection.waiting.push(wake.call)
           await wake.called()
         }
@@ -186,12 +199,6 @@ export class MemoryStore implements FeedingStore {
   }
 }
 
-/** Takes one change back. */
-export function undo(items: OrderedItems, { key, previous }: Change): void {
-  if (previous === undefined) items.remove(key)
-  else items.set({ key, revision: Number(previous.metadata.resourceVersion), object: previous })
-}
-
 function expect(collection: Collection, key: string, revision: number): Stored {
   const current = collection.items.get(key)
   if (current === undefined) throw new NotFoundError(key)
@@ -204,23 +211,4 @@ function after(collection: Collection, from: number, prefix = ''): readonly Chan
   if (from < collection.floor) throw new ExpiredError(from, collection.floor)
   const changes = collection.log.slice(from - collection.floor)
   return prefix === '' ? changes : changes.filter(change => change.key.startsWith(prefix))
-}
-
-/** One waiter that can be woken early: a call before called() is not lost. */
-class Wake {
-  #resolve: (() => void) | undefined
-  #pending = false
-
-  readonly call = (): void => {
-    if (this.#resolve === undefined) this.#pending = true
-    else {
-      this.#resolve()
-      this.#resolve = undefined
-    }
-  }
-
-  async called(): Promise<void> {
-    if (!this.#pending) await new Promise<void>(resolve => (this.#resolve = resolve))
-    this.#pending = false
-  }
 }

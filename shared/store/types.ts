@@ -41,7 +41,7 @@ export interface ListResult {
   readonly revision: number
   /** Pass as `after` (with at: revision) for the next page. */
   readonly next?: string
-  /** How many items come after this page, when there is one. */
+  /** About how many items come after this page; absent when there is none, or when counting would cost more than reading. */
   readonly remaining?: number
 }
 
@@ -182,4 +182,9 @@ export interface Informer {
   byIndex(index: string, value: string): readonly Stored[]
   /** Registers an index; existing objects are indexed at once. The same name twice is the same index. */
   addIndex(index: string, valuesOf: (object: KubeObject) => readonly string[]): void
+}
+
+/** The store cannot be reached, or cannot tell whether a write happened. Trying again later may help. */
+export class UnavailableError extends Error {
+  override readonly name = 'UnavailableError'
 }

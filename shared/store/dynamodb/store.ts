@@ -1,0 +1,233 @@
+// The store on one DynamoDB table. docs/store.md tells the protocol as a story.
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { GroupResource, KubeObject } from '../../apimachinery/types.ts'
+import { collectionName, timeToLive } from '../revisions.ts'
+import type {
+  Change,
+  ChangesOptions,
+  ChangesResult,
+  FeedingStore,
+  ListOptions,
+  ListResult,
+  Stored,
+  WatchItem,
+  WatchOptions,
+} from '../types.ts'
+import { ConflictError, NotFoundError } from '../types.ts'
+import { Wake } from '../wake.ts'
+import { CollectionLog } from './collection-log.ts'
+import { decodeChange, decodeObject } from './decode.ts'
+import { Head } from './head.ts'
+import { bytesOf, type Item, numberOf, partition, TTL_ATTRIBUTE, textOf } from './items.ts'
+import { listPage } from './list.ts'
+import { Poller, type PollTimes } from './poller.ts'
+import { type Known, Recent } from './recent.ts'
+import { Table } from './table.ts'
+import { type Intent, type WriteOptions, write } from './write.ts'
+
+export interface DynamoStoreOptions {
+  readonly client: DynamoDBClient
+  readonly table: string
+  /** One table holds many clusters; this store sees one. A DNS label. */
+  readonly cluster: string
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+  readonly sleep?: (milliseconds: number) => Promise<void>
+  readonly poll?: PollTimes
+}
+
+interface Collection {
+  readonly resource: GroupResource
+  readonly name: string
+  /** Partition of the objects. */
+  readonly objects: string
+  readonly head: Head
+  readonly log: CollectionLog
+  readonly poller: Poller
+}
+
+/** A watch on AWS sees a change of another process after 150 ms on average, and costs two reads a second when idle. */
+const POLL: PollTimes = { shortest: 20, longest: 500 }
+
+export class DynamoStore implements FeedingStore {
+  readonly #table: Table
+  readonly #cluster: string
+  readonly #now: () => number
+  readonly #sleep: (milliseconds: number) => Promise<void>
+  readonly #poll: PollTimes
+  readonly #collections = new Map<string, Collection>()
+  readonly #recent = new Recent()
+  readonly #listeners = new Set<(change: Change) => void>()
+  readonly #write: WriteOptions
+
+  constructor({ client, table, cluster, now = Date.now, sleep = defaultSleep, poll = POLL }: DynamoStoreOptions) {
+    this.#table = new Table(client, table)
+    this.#cluster = cluster
+    this.#now = now
+    this.#sleep = sleep
+    this.#poll = poll
+    this.#write = { table: this.#table, cluster, now, sleep, decode: (resource, item) => this.#decode(this.#collection(resource), item) }
+  }
+
+  feed(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Somebody has seen a write of this collection: watches look at once and do not wait for their next turn. */
+  hint(resource: GroupResource): void {
+    this.#collections.get(collectionName(resource))?.poller.hint()
+  }
+
+  async get(resource: GroupResource, key: string): Promise<Stored | undefined> {
+    const known = await this.#get(this.#collection(resource), key)
+    return known === undefined ? undefined : stored(known)
+  }
+
+  async list(resource: GroupResource, options: ListOptions = {}): Promise<ListResult> {
+    const collection = this.#collection(resource)
+    return listPage(
+      {
+        table: this.#table,
+        objects: collection.objects,
+        log: collection.log,
+        decode: async item => (this.#isAlive(item) ? stored(await this.#decode(collection, item)) : undefined),
+      },
+      options,
+    )
+  }
+
+  async revision(resource: GroupResource): Promise<number> {
+    return this.#collection(resource).log.sync()
+  }
+
+  async create(resource: GroupResource, key: string, object: KubeObject): Promise<Stored> {
+    return this.#commit({ type: 'created', collection: resource, key, object, expected: undefined })
+  }
+
+  async update(resource: GroupResource, key: string, object: KubeObject, revision: number): Promise<Stored> {
+    const expected = await this.#expect(this.#collection(resource), key, revision)
+    return this.#commit({ type: 'updated', collection: resource, key, object, expected })
+  }
+
+  async delete(resource: GroupResource, key: string, object: KubeObject, revision: number): Promise<Stored> {
+    const expected = await this.#expect(this.#collection(resource), key, revision)
+    return this.#commit({ type: 'deleted', collection: resource, key, object, expected })
+  }
+
+  async changes(resource: GroupResource, from: number, { prefix = '' }: ChangesOptions = {}): Promise<ChangesResult> {
+    const { log } = this.#collection(resource)
+    await log.sync()
+    const { changes, revision } = await log.after(from)
+    return { changes: withPrefix(changes, prefix), revision: Math.max(from, revision) }
+  }
+
+  async *watch(resource: GroupResource, { from, prefix = '', signal }: WatchOptions): AsyncIterable<WatchItem> {
+    const { log, poller } = this.#collection(resource)
+    const wake = new Wake()
+    let failure: { readonly error: unknown } | undefined
+    const unsubscribe = poller.subscribe({
+      wake: wake.call,
+      fail(error) {
+        failure = { error }
+        wake.call()
+      },
+    })
+    signal.addEventListener('abort', wake.call)
+    try {
+      let position = from
+      let told = -1
+      if (!signal.aborted) await log.sync()
+      while (!signal.aborted) {
+        if (failure !== undefined) throw failure.error
+        const { changes, revision } = await log.after(position)
+        for (const change of withPrefix(changes, prefix)) {
+          if (signal.aborted) return
+          yield { change }
+        }
+        position = Math.max(position, revision)
+        // Of a watch from the future nothing can be said before that has come.
+        if (revision >= from && revision > told && !signal.aborted) {
+          told = revision
+          yield { progress: revision }
+        }
+        if ((log.position ?? 0) <= position && !signal.aborted) await wake.called()
+      }
+    } finally {
+      signal.removeEventListener('abort', wake.call)
+      unsubscribe()
+    }
+  }
+
+  #collection(resource: GroupResource): Collection {
+    const name = collectionName(resource)
+    let collection = this.#collections.get(name)
+    if (collection === undefined) {
+      collection = this.#open(name, { group: resource.group, resource: resource.resource })
+      this.#collections.set(name, collection)
+    }
+    return collection
+  }
+
+  #open(name: string, resource: GroupResource): Collection {
+    const table = this.#table
+    const cluster = this.#cluster
+    const head = new Head(table, partition(cluster, 'h', resource), this.#now, () => log.position)
+    const log = new CollectionLog({
+      table,
+      head,
+      pk: partition(cluster, 'l', resource),
+      now: this.#now,
+      sleep: this.#sleep,
+      decode: item => decodeChange(table, cluster, resource, item),
+      onChange: () => poller.changed(),
+    })
+    const poller = new Poller(() => log.sync(), this.#poll)
+    return { resource, name, objects: partition(cluster, 'o', resource), head, log, poller }
+  }
+
+  async #get(collection: Collection, key: string): Promise<Known | undefined> {
+    const item = await this.#table.get(collection.objects, key)
+    return item === undefined || !this.#isAlive(item) ? undefined : this.#decode(collection, item)
+  }
+
+  /** The state that a write replaces, from memory or from the table: the log needs it. */
+  async #expect(collection: Collection, key: string, revision: number): Promise<Known> {
+    const recent = timeToLive(collection.resource) === undefined ? this.#recent.get(collection.name, key, revision) : undefined
+    const current = recent ?? (await this.#get(collection, key))
+    if (current === undefined) throw new NotFoundError(key)
+    if (current.revision !== revision) throw new ConflictError(key, stored(current))
+    return current
+  }
+
+  async #commit(intent: Intent): Promise<Stored> {
+    const collection = this.#collection(intent.collection)
+    const { change, known, bytes } = await write(this.#write, collection.head, { ...intent, collection: collection.resource })
+    if (intent.type !== 'deleted') this.#recent.add(collection.name, known, bytes)
+    collection.log.absorb(change)
+    collection.poller.hint()
+    for (const listener of this.#listeners) listener(change)
+    return stored(known)
+  }
+
+  async #decode(collection: Collection, item: Item): Promise<Known> {
+    const recent = this.#recent.get(collection.name, textOf(item, 'sk'), numberOf(item, 'rev') ?? 0)
+    if (recent !== undefined) return recent
+    const known = await decodeObject(this.#table, this.#cluster, collection.resource, item)
+    this.#recent.add(collection.name, known, bytesOf(item, 'body')?.length ?? 0)
+    return known
+  }
+
+  /** DynamoDB deletes what has expired when it pleases; until then it is hidden. */
+  #isAlive(item: Item): boolean {
+    const expires = numberOf(item, TTL_ATTRIBUTE)
+    return expires === undefined || expires * 1000 > this.#now()
+  }
+}
+
+const stored = ({ key, revision, object }: Known): Stored => ({ key, revision, object })
+
+const withPrefix = (changes: readonly Change[], prefix: string): readonly Change[] =>
+  prefix === '' ? changes : changes.filter(change => change.key.startsWith(prefix))
+
+const defaultSleep = (milliseconds: number) => new Promise<void>(resolve => setTimeout(resolve, milliseconds))

@@ -1,0 +1,122 @@
+// The calls that the store makes, on one table. Everything read is read strongly unless it says otherwise.
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb'
+import { type Item, pad, S } from './items.ts'
+
+export type Values = Record<string, AttributeValue>
+
+export interface Range {
+  /** Sort keys greater than this... */
+  readonly after?: string
+  /** ... and not greater than this. */
+  readonly upTo?: string
+  /** Sort keys that begin with this. */
+  readonly prefix?: string
+}
+
+export class Table {
+  readonly name: string
+  readonly #client: DynamoDBClient
+
+  constructor(client: DynamoDBClient, name: string) {
+    this.#client = client
+    this.name = name
+  }
+
+  async get(pk: string, sk: string): Promise<Item | undefined> {
+    const { Item } = await this.#client.send(
+      new GetItemCommand({ TableName: this.name, Key: { pk: S(pk), sk: S(sk) }, ConsistentRead: true }),
+    )
+    return Item
+  }
+
+  /** Changes one item; answers what it was before. */
+  async update(pk: string, sk: string, expression: string, values: Values, names?: Record<string, string>): Promise<Item | undefined> {
+    const { Attributes } = await this.#client.send(
+      new UpdateItemCommand({
+        TableName: this.name,
+        Key: { pk: S(pk), sk: S(sk) },
+        UpdateExpression: expression,
+        ExpressionAttributeValues: values,
+        ExpressionAttributeNames: names,
+        ReturnValues: 'ALL_OLD',
+      }),
+    )
+    return Attributes
+  }
+
+  /** Puts an item where there is none. Answers the one that is there already, or undefined when it was put. */
+  async putIfAbsent(item: Item): Promise<Item | undefined> {
+    try {
+      await this.#client.send(
+        new PutItemCommand({
+          TableName: this.name,
+          Item: item,
+          ConditionExpression: 'attribute_not_exists(pk)',
+          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+        }),
+      )
+      return undefined
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) throw error
+      // An endpoint that does not return the item makes it a second call.
+      return error.Item ?? (await this.get(item.pk?.S ?? '', item.sk?.S ?? ''))
+    }
+  }
+
+  async transact(items: TransactWriteItem[], token: string): Promise<void> {
+    await this.#client.send(new TransactWriteItemsCommand({ TransactItems: items, ClientRequestToken: token }))
+  }
+
+  /** Pages of items in sort key order. `limit` is how many are read in all. */
+  async *query(pk: string, range: Range = {}, limit?: number): AsyncGenerator<Item[]> {
+    let start: Item | undefined
+    let left = limit
+    do {
+      const page = await this.#client.send(
+        new QueryCommand({ ...this.#range(pk, range), ConsistentRead: true, Limit: left, ExclusiveStartKey: start }),
+      )
+      const items = page.Items ?? []
+      yield items
+      start = page.LastEvaluatedKey
+      if (left !== undefined) left -= items.length
+    } while (start !== undefined && (left === undefined || left > 0))
+  }
+
+  /** How many items are in a range, as far as one page (1 MB) tells; undefined when there are more. Read weakly: it is an estimate. */
+  async count(pk: string, range: Range): Promise<number | undefined> {
+    const { Count, LastEvaluatedKey } = await this.#client.send(new QueryCommand({ ...this.#range(pk, range), Select: 'COUNT' }))
+    return LastEvaluatedKey === undefined ? Count : undefined
+  }
+
+  #range(pk: string, { after, upTo, prefix }: Range): QueryCommandInput {
+    const values: Values = { ':pk': S(pk) }
+    // DynamoDB takes one condition on the sort key, and BETWEEN includes both ends: '\u0000' and '\uffff' make them what is meant.
+    let condition = ''
+    if (after !== undefined || (prefix !== undefined && prefix !== '')) {
+      values[':low'] = S(after === undefined ? prefix! : `${after}\u0000`)
+      values[':high'] = S(upTo ?? (prefix !== undefined && prefix !== '' ? `${prefix}\uffff` : '\uffff'))
+      condition = ' AND sk BETWEEN :low AND :high'
+    } else if (upTo !== undefined) {
+      values[':high'] = S(upTo)
+      condition = ' AND sk <= :high'
+    }
+    return { TableName: this.name, KeyConditionExpression: `pk = :pk${condition}`, ExpressionAttributeValues: values }
+  }
+}
+
+/** The slots after a revision. */
+export const slotsAfter = (revision: number, upTo?: number): Range => ({
+  after: pad(revision),
+  upTo: upTo === undefined ? undefined : pad(upTo),
+})

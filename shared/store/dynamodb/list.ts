@@ -34,16 +34,16 @@ export async function listPage(source: ListSource, { prefix, limit, after, at }:
   // One more than asked for tells whether there is another page.
   let want = bounded ? limit + 1 : undefined
   for (;;) {
-    let count = 0
+    let scanned = 0
     for await (const page of table.query(objects, { prefix, after: last }, want)) {
       for (const item of page) {
-        count++
+        scanned++
         last = item.sk?.S
         const stored = await decode(item)
         if (stored !== undefined) read.push(stored)
       }
     }
-    const isAll = want === undefined || count < want
+    const isAll = want === undefined || scanned < want
     const now = await log.sync()
     const revision = at ?? now
     if (revision > now) throw new FutureError(revision, now)

@@ -1,0 +1,267 @@
+// The scheduler: every pod that waits for a node, in one pass. What to do is decided in shared/scheduling; here it is done.
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/core/v1.ts'
+import type { PodDisruptionBudget } from '../api/policy/v1.ts'
+import type { StorageClass } from '../api/storage/v1.ts'
+import { isStatus } from '../apimachinery/status-error.ts'
+import type { KubeObject } from '../apimachinery/types.ts'
+import { objectKey } from '../apimachinery/types.ts'
+import { type Decision, schedule } from '../scheduling/pass.ts'
+import { Snapshot } from '../scheduling/snapshot.ts'
+import { volumeClass } from '../scheduling/volume-matching.ts'
+import { type ClaimDecision, SELECTED_NODE, type VolumeLookup, Volumes } from '../scheduling/volumes.ts'
+import type { Change, Informer } from '../store/types.ts'
+import { all } from './bursts.ts'
+import {
+  NAMESPACES,
+  NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  STORAGE_CLASSES,
+} from './collections.ts'
+import { equal } from './equality.ts'
+import { isFinished, podCondition } from './pods.ts'
+import { siblingSelectors } from './scheduler-siblings.ts'
+import { timestamp } from './time.ts'
+import type { Controller, ControllerContext } from './types.ts'
+
+const NAME = 'default-scheduler'
+/** There is one queue. */
+const QUEUE = objectKey(undefined, 'queue')
+
+function isPending({ spec, metadata, ...pod }: Pod): boolean {
+  return (
+    !spec.nodeName &&
+    (spec.schedulerName ?? NAME) === NAME &&
+    metadata.deletionTimestamp === undefined &&
+    !spec.schedulingGates?.length &&
+    !isFinished({ spec, metadata, ...pod })
+  )
+}
+
+const usesNode = (pod: Pod): boolean => Boolean(pod.spec.nodeName) && !isFinished(pod)
+
+/** Whether a change of a pod can let some pod be placed that could not be before. */
+function concerns({ type, object, previous }: Change): boolean {
+  const pod = object as Pod
+  const before = previous as Pod | undefined
+  if (type === 'deleted') return usesNode(pod)
+  if (isPending(pod)) return before === undefined || !isPending(before) || !equal(before.spec, pod.spec) || labelsChanged(before, pod)
+  if (before === undefined) return false
+  // Room was made, or a neighbour came or changed.
+  return usesNode(before) !== usesNode(pod) || (usesNode(pod) && labelsChanged(before, pod))
+}
+
+const labelsChanged = (a: KubeObject, b: KubeObject): boolean => !equal(a.metadata.labels, b.metadata.labels)
+
+function nodeConcerns({ type, object, previous }: Change): boolean {
+  if (type === 'deleted') return false
+  if (previous === undefined) return true
+  const [before, after] = [previous as Node, object as Node]
+  return labelsChanged(before, after) || !equal(before.spec, after.spec) || !equal(before.status?.allocatable, after.status?.allocatable)
+}
+
+const whenever = (concern: (change: Change) => boolean) => (change: Change) => (concern(change) ? [QUEUE] : [])
+const PENDING = 'pending'
+const ON_NODES = 'on-nodes'
+
+async function reconcile(_key: string, context: ControllerContext): Promise<undefined> {
+  const pods = await context.informer(PODS)
+  pods.addIndex(PENDING, object => (isPending(object as Pod) ? [''] : []))
+  pods.addIndex(ON_NODES, object => (usesNode(object as Pod) ? [''] : []))
+  const pending = pods.byIndex(PENDING, '').map(({ object }) => object as Pod)
+  if (pending.length === 0) return
+  const running = pods.byIndex(ON_NODES, '').map(({ object }) => object as Pod)
+  const [nodes, budgets, siblings, volumes] = await Promise.all([
+    context.informer(NODES),
+    context.informer(POD_DISRUPTION_BUDGETS),
+    siblingSelectors(context),
+    lookup(context, pending),
+  ])
+  const namespaces = needsNamespaces([...pending, ...running]) ? await context.informer(NAMESPACES) : undefined
+  const decisions = schedule(pending, {
+    snapshot: new Snapshot(
+      nodes.list().map(({ object }) => object as Node),
+      running,
+      namespace => namespaces?.get(objectKey(undefined, namespace))?.object.metadata.labels,
+    ),
+    volumes,
+    budgets: budgets.list().map(({ object }) => object as PodDisruptionBudget),
+    siblings,
+  })
+  const actions = new Actions(context, pods)
+  await all(decisions, decision => actions.take(decision))
+}
+
+export const scheduler: Controller = {
+  name: 'scheduler',
+  component: NAME,
+  watches: [
+    { resource: PODS, keys: whenever(concerns) },
+    { resource: NODES, keys: whenever(nodeConcerns) },
+    { resource: PERSISTENT_VOLUMES, keys: whenever(({ type }) => type !== 'deleted') },
+    { resource: PERSISTENT_VOLUME_CLAIMS, keys: whenever(({ type }) => type !== 'deleted') },
+    { resource: STORAGE_CLASSES, keys: whenever(({ type }) => type !== 'deleted') },
+  ],
+  reconcile,
+}
+
+const needsNamespaces = (pods: readonly Pod[]): boolean =>
+  pods.some(({ spec: { affinity } }) => affinity !== undefined && JSON.stringify(affinity).includes('namespaceSelector'))
+
+const BY_CLASS = 'class'
+
+/** Claims and volumes are looked at only when a pod has some. */
+async function lookup({ informer }: ControllerContext, pending: readonly Pod[]): Promise<Volumes> {
+  const none: VolumeLookup = { claim: () => undefined, volume: () => undefined, volumesOfClass: () => [], storageClass: () => undefined }
+  const used = pending.some(({ spec }) =>
+    spec.volumes?.some(volume => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined),
+  )
+  if (!used) return new Volumes(none)
+  const [claims, volumes, classes] = await Promise.all([
+    informer(PERSISTENT_VOLUME_CLAIMS),
+    informer(PERSISTENT_VOLUMES),
+    informer(STORAGE_CLASSES),
+  ])
+  volumes.addIndex(BY_CLASS, volume => [volumeClass(volume as PersistentVolume)])
+  return new Volumes({
+    claim: (namespace, name) => claims.get(objectKey(namespace, name))?.object as PersistentVolumeClaim | undefined,
+    volume: name => volumes.get(objectKey(undefined, name))?.object as PersistentVolume | undefined,
+    volumesOfClass: name => volumes.byIndex(BY_CLASS, name).map(({ object }) => object as PersistentVolume),
+    storageClass: name => classes.get(objectKey(undefined, name))?.object as StorageClass | undefined,
+  })
+}
+
+class Actions {
+  readonly #context: ControllerContext
+  readonly #pods: Informer
+
+  constructor(context: ControllerContext, pods: Informer) {
+    this.#context = context
+    this.#pods = pods
+  }
+
+  async take(decision: Decision): Promise<void> {
+    try {
+      switch (decision.kind) {
+        case 'bind':
+          return await this.#bind(decision.pod, decision.node)
+        case 'claims':
+          return await all(decision.claims, claim => this.#decide(claim, decision.node))
+        case 'fail':
+          return await this.#fail(decision.pod, decision.message, undefined)
+        case 'preempt':
+          return await this.#preempt(decision)
+        case 'wait':
+          return
+      }
+    } catch (error) {
+      // The pod is gone, or somebody else was faster: the change that says so asks for another pass if one is needed.
+      if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error
+    }
+  }
+
+  async #bind(pod: Pod, node: string): Promise<void> {
+    const { namespace, name, uid } = pod.metadata
+    await this.#context.client.act(PODS, namespace, name, 'binding', {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name, namespace, uid },
+      target: { apiVersion: 'v1', kind: 'Node', name: node },
+    } as KubeObject)
+    this.#say(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`, 'Binding')
+  }
+
+  /** Reserves the volume, or tells the provisioner on which node it will be used. */
+  async #decide({ claim, volume }: ClaimDecision, node: string): Promise<void> {
+    const { client } = this.#context
+    const { namespace, name, uid, annotations } = claim.metadata
+    if (volume === undefined) {
+      await client.update(PERSISTENT_VOLUME_CLAIMS, {
+        ...claim,
+        metadata: { ...claim.metadata, annotations: { ...annotations, [SELECTED_NODE]: node } },
+      })
+      return
+    }
+    if (volume.spec?.claimRef !== undefined) return
+    const { resourceVersion } = claim.metadata
+    await client.update<PersistentVolume>(PERSISTENT_VOLUMES, {
+      ...volume,
+      metadata: { ...volume.metadata, annotations: { ...volume.metadata.annotations, 'pv.kubernetes.io/bound-by-controller': 'yes' } },
+      spec: { ...volume.spec, claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid, resourceVersion } },
+    })
+  }
+
+  async #fail(pod: Pod, message: string, nominatedNodeName: string | undefined): Promise<void> {
+    const current = podCondition(pod, 'PodScheduled')
+    const said = current?.status === 'False' && current.reason === 'Unschedulable' && current.message === message
+    if (said && pod.status?.nominatedNodeName === nominatedNodeName) return
+    const { namespace, name } = pod.metadata
+    const lastTransitionTime = current?.status === 'False' ? current.lastTransitionTime : timestamp(this.#context.now())
+    await this.#context.client.patch(PODS, namespace, name, {
+      type: 'strategic',
+      subresource: 'status',
+      body: {
+        status: {
+          conditions: [
+            { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastProbeTime: null, lastTransitionTime },
+          ],
+          ...(pod.status?.nominatedNodeName === nominatedNodeName ? {} : { nominatedNodeName: nominatedNodeName ?? null }),
+        },
+      },
+    })
+    if (!said) this.#say(pod, 'Warning', 'FailedScheduling', message, 'Scheduling')
+  }
+
+  /** The place is noted before anybody has to leave it: a pass after a crash between the two finds out and goes on. */
+  async #preempt({ pod, message, node, victims }: Extract<Decision, { kind: 'preempt' }>): Promise<void> {
+    await this.#fail(pod, message, node)
+    await all(victims, victim => this.#evict(victim, pod, node))
+    for (const { object } of this.#pods.byIndex(PENDING, '')) {
+      const other = object as Pod
+      if (other.status?.nominatedNodeName !== node || (other.spec.priority ?? 0) >= (pod.spec.priority ?? 0)) continue
+      const { namespace, name } = other.metadata
+      await this.#context.client.patch(PODS, namespace, name, {
+        type: 'merge',
+        subresource: 'status',
+        body: { status: { nominatedNodeName: null } },
+      })
+    }
+  }
+
+  async #evict(victim: Pod, pod: Pod, node: string): Promise<void> {
+    const { namespace, name, uid, deletionTimestamp } = victim.metadata
+    if (deletionTimestamp !== undefined) return
+    const { client, now } = this.#context
+    try {
+      await client.patch(PODS, namespace, name, {
+        type: 'strategic',
+        subresource: 'status',
+        body: {
+          metadata: { uid },
+          status: {
+            conditions: [
+              {
+                type: 'DisruptionTarget',
+                status: 'True',
+                reason: 'PreemptionByScheduler',
+                message: `${NAME}: preempting to accommodate a higher priority pod`,
+                lastTransitionTime: timestamp(now()),
+              },
+            ],
+          },
+        },
+      })
+      await client.delete(PODS, namespace, name, { preconditions: { uid } })
+    } catch (error) {
+      if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return
+      throw error
+    }
+    this.#say(victim, 'Normal', 'Preempted', `Preempted by pod ${pod.metadata.uid} on node ${node}`, 'Preempting')
+  }
+
+  #say(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string, action: string): void {
+    void this.#context.events.event(pod, type, reason, message, action)
+  }
+}

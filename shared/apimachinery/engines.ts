@@ -8,14 +8,16 @@ export type Serialization = 'json' | 'yaml' | 'protobuf'
 export interface Parsed {
   /** Plain data, owned by the caller. For protobuf already in JSON's shape. */
   readonly value: unknown
-  /** 'duplicate field "spec.a"', in document order. */
+  /** 'duplicate field "spec.a"', in document order; for YAML one text about all of them. */
   readonly duplicates: readonly string[]
+  /** Where each path stands in the document; only when something stands twice. */
+  readonly order?: ReadonlyMap<string, number> | undefined
 }
 
 export interface Decoded {
   /** Of the schema's shape: unknown fields dropped, nulls and empty members as Go would leave them, quantities and times canonical. */
   readonly object: KubeObject
-  /** 'unknown field "spec.foo"', in document order, paths as upstream writes them. */
+  /** 'unknown field "spec.foo"' (and 'duplicate field ...' where decode was given them), in document order, paths as upstream writes them. */
   readonly unknown: readonly string[]
   /** Warnings about values, e.g. fractional bytes in a quantity. */
   readonly warnings: readonly string[]
@@ -70,10 +72,10 @@ export class PatchError extends Error {
 }
 
 export interface Engines {
-  /** @throws DecodeError */
-  parse(body: Uint8Array, format: Serialization): Parsed
-  /** Takes `value` over (may change it). @throws DecodeError where a value has the wrong type */
-  decode(value: unknown, schema: string): Decoded
+  /** `expected`: the type of a protobuf body that does not say its own. @throws DecodeError */
+  parse(body: Uint8Array, format: Serialization, expected?: { apiVersion: string; kind: string; schema: string }): Parsed
+  /** Takes `value` over (may change it). `parsed`: where it comes from, so that duplicates are reported in order. @throws DecodeError where a value has the wrong type */
+  decode(value: unknown, schema: string, parsed?: Pick<Parsed, 'duplicates' | 'order'>): Decoded
   /** The object (or list, or Status) as bytes. JSON and YAML need no schema. `indent` for people. */
   encode(object: object, format: Serialization, indent?: boolean): Uint8Array
   /** One event of a protobuf watch: its length (four bytes, big endian) and a WatchEvent around the object. */

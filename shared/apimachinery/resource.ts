@@ -119,6 +119,8 @@ export interface DeletionStrategy<T extends KubeObject = KubeObject> {
   readonly returnsObject?: boolean
   /** Default Background. None: dependents are not looked at whatever the request says (Event). */
   readonly defaultPropagation?: 'Background' | 'Orphan' | 'None'
+  /** Warning to who deletes without saying what shall become of the dependents (Job). */
+  readonly orphanWarning?: string
   /** Kinds that end gracefully (Pod) answer how many seconds the object gets; `requested` is what the client said, at least 0. Absent: at once. */
   gracePeriod?(object: T, requested: number | undefined, context: RequestContext): number
   /** The object gets its deletionTimestamp: what else changes (Namespace: status.phase). */

@@ -13,6 +13,8 @@ export interface RequestInfo {
   readonly resource: string
   readonly subresource: string
   readonly name: string
+  /** The name stands in the path; otherwise it is the one that a list selects. */
+  readonly named: boolean
   /** What follows the subresource, with its slash. */
   readonly rest: string
   /** The path was /api/v1/watch/... */
@@ -51,6 +53,7 @@ export function parseRequest(method: string, path: string, query: URLSearchParam
     resource,
     subresource,
     name: name === '' ? selectedName(method, query) : name,
+    named: name !== '',
     rest: rest.length === 0 ? (subresource !== '' && path.endsWith('/') ? '/' : '') : `/${rest.join('/')}${path.endsWith('/') ? '/' : ''}`,
     watchPrefix,
   }
@@ -67,6 +70,7 @@ const none: RequestInfo = {
   resource: '',
   subresource: '',
   name: '',
+  named: false,
   rest: '',
   watchPrefix: false,
 }

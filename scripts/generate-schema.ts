@@ -130,10 +130,10 @@ interface Flat extends GoField {
 }
 
 /** Fields as JSON shows them: those of embedded structs stand among the others. */
-function flatten(goName: string, outer: number[] | undefined = []): Flat[] {
+function flatten(goName: string, outer: number[] | null = []): Flat[] {
   return structs[goName]!.flatMap(field => {
     // Embedded without a number of its own, as TypeMeta is: the envelope says apiVersion and kind, the message does not.
-    const numbers = field.number && outer ? [...outer, field.number] : undefined
+    const numbers = field.number && outer ? [...outer, field.number] : null
     return field.inline ? flatten(field.type.slice(1), numbers) : [{ ...field, numbers: numbers ?? [] }]
   })
 }

@@ -3,11 +3,11 @@ export const MODULES: Readonly<Record<string, string>> = {
   'admission/v1': `admission.k8s.io/v1
 AdmissionRequest:uid:<types.UID>s !R#1;kind:@meta/v1.GroupVersionKind !R#2;resource:@meta/v1.GroupVersionResource !R#3;subResource:s #4;requestKind:@meta/v1.GroupVersionKind *#13;requestResource:@meta/v1.GroupVersionResource *#14;requestSubResource:s #15;name:s #5;namespace:s #6;operation:<Operation>s !R#7;userInfo:@authentication/v1.UserInfo !R#8;object:r #9;oldObject:r #10;dryRun:b *#11;options:r #12
 AdmissionResponse:uid:<types.UID>s !R#1;allowed:b !R#2;status:@meta/v1.Status *#3;patch:y #4;patchType:<PatchType>s *#5;auditAnnotations:{s #6;warnings:[s #7
-AdmissionReview!:kind:s #1;apiVersion:s #2;request:@AdmissionRequest *#1;response:@AdmissionResponse *#2`,
+AdmissionReview!:kind:s;apiVersion:s;request:@AdmissionRequest *#1;response:@AdmissionResponse *#2`,
   'admission/v1beta1': `admission.k8s.io/v1beta1
 AdmissionRequest:uid:<types.UID>s !R#1;kind:@meta/v1.GroupVersionKind !R#2;resource:@meta/v1.GroupVersionResource !R#3;subResource:s #4;requestKind:@meta/v1.GroupVersionKind *#13;requestResource:@meta/v1.GroupVersionResource *#14;requestSubResource:s #15;name:s #5;namespace:s #6;operation:<Operation>s !R#7;userInfo:@authentication/v1.UserInfo !R#8;object:r #9;oldObject:r #10;dryRun:b *#11;options:r #12
 AdmissionResponse:uid:<types.UID>s !R#1;allowed:b !R#2;status:@meta/v1.Status *#3;patch:y #4;patchType:<PatchType>s *#5;auditAnnotations:{s #6;warnings:[s #7
-AdmissionReview!:kind:s #1;apiVersion:s #2;request:@AdmissionRequest *#1;response:@AdmissionResponse *#2`,
+AdmissionReview!:kind:s;apiVersion:s;request:@AdmissionRequest *#1;response:@AdmissionResponse *#2`,
   'admissionregistration/v1': `admissionregistration.k8s.io/v1
 ApplyConfiguration:expression:s #1
 AuditAnnotation:key:s !R#1;valueExpression:s !R#2
@@ -15,15 +15,15 @@ ExpressionWarning:fieldRef:s !R#2;warning:s !R#3
 JSONPatch:expression:s #1
 MatchCondition:name:s !R#1;expression:s !R#2
 MatchResources~:namespaceSelector:@meta/v1.LabelSelector *#1;objectSelector:@meta/v1.LabelSelector *#2;resourceRules:[@NamedRuleWithOperations La#3;excludeResourceRules:[@NamedRuleWithOperations La#4;matchPolicy:<MatchPolicyType>s *#7
-MutatingAdmissionPolicy!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicySpec #2
-MutatingAdmissionPolicyBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicyBindingSpec #2
-MutatingAdmissionPolicyBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicyBinding !R#2
+MutatingAdmissionPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicySpec #2
+MutatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicyBindingSpec #2
+MutatingAdmissionPolicyBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicyBinding !R#2
 MutatingAdmissionPolicyBindingSpec:policyName:s #1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3
-MutatingAdmissionPolicyList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicy !R#2
+MutatingAdmissionPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicy !R#2
 MutatingAdmissionPolicySpec:paramKind:@ParamKind *#1;matchConstraints:@MatchResources *#2;variables:[@Variable La#3;mutations:[@Mutation La#4;failurePolicy:<FailurePolicyType>s *#5;matchConditions:[@MatchCondition Lm(name)Pm^name#6;reinvocationPolicy:<ReinvocationPolicyType>s #7
 MutatingWebhook:name:s !R#1;clientConfig:@WebhookClientConfig !R#2;rules:[@RuleWithOperations La#3;failurePolicy:<FailurePolicyType>s *#4;matchPolicy:<MatchPolicyType>s *#9;namespaceSelector:@meta/v1.LabelSelector *#5;objectSelector:@meta/v1.LabelSelector *#11;sideEffects:<SideEffectClass>s *!R#6;timeoutSeconds:i *#7;admissionReviewVersions:[s !RLa#8;reinvocationPolicy:<ReinvocationPolicyType>s *#10;matchConditions:[@MatchCondition Lm(name)Pm^name#12
-MutatingWebhookConfiguration!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;webhooks:[@MutatingWebhook Lm(name)Pm^name#2
-MutatingWebhookConfigurationList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@MutatingWebhookConfiguration !R#2
+MutatingWebhookConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;webhooks:[@MutatingWebhook Lm(name)Pm^name#2
+MutatingWebhookConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingWebhookConfiguration !R#2
 Mutation:patchType:<PatchType>s !R#2;applyConfiguration:@ApplyConfiguration *#3;jsonPatch:@JSONPatch *#4
 NamedRuleWithOperations~:resourceNames:[s La#1;operations:[<OperationType>s La#2/1;apiGroups:[s La#2/2/1;apiVersions:[s La#2/2/2;resources:[s La#2/2/3;scope:<ScopeType>s *#2/2/4
 ParamKind~:apiVersion:s #1;kind:s #2
@@ -32,16 +32,16 @@ Rule:apiGroups:[s #1;apiVersions:[s #2;resources:[s #3;scope:<ScopeType>s *#4
 RuleWithOperations:operations:[<OperationType>s La#1;apiGroups:[s La#2/1;apiVersions:[s La#2/2;resources:[s La#2/3;scope:<ScopeType>s *#2/4
 ServiceReference:namespace:s !R#1;name:s !R#2;path:s *#3;port:i *#4
 TypeChecking:expressionWarnings:[@ExpressionWarning La#1
-ValidatingAdmissionPolicy!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicySpec #2;status:@ValidatingAdmissionPolicyStatus #3
-ValidatingAdmissionPolicyBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec R#2
-ValidatingAdmissionPolicyBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicyBinding !R#2
+ValidatingAdmissionPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicySpec #2;status:@ValidatingAdmissionPolicyStatus #3
+ValidatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec R#2
+ValidatingAdmissionPolicyBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicyBinding !R#2
 ValidatingAdmissionPolicyBindingSpec:policyName:s R#1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3;validationActions:[<ValidationAction>s RLs#4
-ValidatingAdmissionPolicyList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicy !R#2
+ValidatingAdmissionPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicy !R#2
 ValidatingAdmissionPolicySpec:paramKind:@ParamKind *#1;matchConstraints:@MatchResources *#2;validations:[@Validation La#3;failurePolicy:<FailurePolicyType>s *#4;auditAnnotations:[@AuditAnnotation La#5;matchConditions:[@MatchCondition Lm(name)Pm^name#6;variables:[@Variable Lm(name)Pm^name#7
 ValidatingAdmissionPolicyStatus:observedGeneration:l #1;typeChecking:@TypeChecking *#2;conditions:[@meta/v1.Condition Lm(type)#3
 ValidatingWebhook:name:s !R#1;clientConfig:@WebhookClientConfig !R#2;rules:[@RuleWithOperations La#3;failurePolicy:<FailurePolicyType>s *#4;matchPolicy:<MatchPolicyType>s *#9;namespaceSelector:@meta/v1.LabelSelector *#5;objectSelector:@meta/v1.LabelSelector *#10;sideEffects:<SideEffectClass>s *!R#6;timeoutSeconds:i *#7;admissionReviewVersions:[s !RLa#8;matchConditions:[@MatchCondition Lm(name)Pm^name#11
-ValidatingWebhookConfiguration!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;webhooks:[@ValidatingWebhook Lm(name)Pm^name#2
-ValidatingWebhookConfigurationList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ValidatingWebhookConfiguration !R#2
+ValidatingWebhookConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;webhooks:[@ValidatingWebhook Lm(name)Pm^name#2
+ValidatingWebhookConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingWebhookConfiguration !R#2
 Validation:expression:s !R#1;message:s #2;reason:<StatusReason>s *#3;messageExpression:s #4
 Variable~:name:s !R#1;expression:s !R#2
 WebhookClientConfig:url:s *#3;service:@ServiceReference *#1;caBundle:y #2`,
@@ -52,22 +52,22 @@ ExpressionWarning:fieldRef:s !R#2;warning:s !R#3
 JSONPatch:expression:s #1
 MatchCondition:name:s !R#1;expression:s !R#2
 MatchResources~:namespaceSelector:@meta/v1.LabelSelector *#1;objectSelector:@meta/v1.LabelSelector *#2;resourceRules:[@NamedRuleWithOperations La#3;excludeResourceRules:[@NamedRuleWithOperations La#4;matchPolicy:<MatchPolicyType>s *#7
-MutatingAdmissionPolicy!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicySpec #2
-MutatingAdmissionPolicyBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicyBindingSpec #2
-MutatingAdmissionPolicyBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicyBinding !R#2
+MutatingAdmissionPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicySpec #2
+MutatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicyBindingSpec #2
+MutatingAdmissionPolicyBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicyBinding !R#2
 MutatingAdmissionPolicyBindingSpec:policyName:s #1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3
-MutatingAdmissionPolicyList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicy !R#2
+MutatingAdmissionPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicy !R#2
 MutatingAdmissionPolicySpec:paramKind:@ParamKind *#1;matchConstraints:@MatchResources *#2;variables:[@Variable La#3;mutations:[@Mutation La#4;failurePolicy:<FailurePolicyType>s *#5;matchConditions:[@MatchCondition Lm(name)Pm^name#6;reinvocationPolicy:<v1.ReinvocationPolicyType>s #7
 Mutation:patchType:<PatchType>s !R#2;applyConfiguration:@ApplyConfiguration *#3;jsonPatch:@JSONPatch *#4
 NamedRuleWithOperations~:resourceNames:[s La#1;operations:[<v1.OperationType>s La#2/1;apiGroups:[s La#2/2/1;apiVersions:[s La#2/2/2;resources:[s La#2/2/3;scope:<v1.ScopeType>s *#2/2/4
 ParamKind~:apiVersion:s #1;kind:s #2
 ParamRef~:name:s #1;namespace:s #2;selector:@meta/v1.LabelSelector *#3;parameterNotFoundAction:<ParameterNotFoundActionType>s *#4
 TypeChecking:expressionWarnings:[@ExpressionWarning La#1
-ValidatingAdmissionPolicy!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicySpec #2;status:@ValidatingAdmissionPolicyStatus #3
-ValidatingAdmissionPolicyBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec R#2
-ValidatingAdmissionPolicyBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicyBinding !R#2
+ValidatingAdmissionPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicySpec #2;status:@ValidatingAdmissionPolicyStatus #3
+ValidatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec R#2
+ValidatingAdmissionPolicyBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicyBinding !R#2
 ValidatingAdmissionPolicyBindingSpec:policyName:s R#1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3;validationActions:[<ValidationAction>s RLs#4
-ValidatingAdmissionPolicyList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicy !R#2
+ValidatingAdmissionPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicy !R#2
 ValidatingAdmissionPolicySpec:paramKind:@ParamKind *#1;matchConstraints:@MatchResources *#2;validations:[@Validation La#3;failurePolicy:<FailurePolicyType>s *#4;auditAnnotations:[@AuditAnnotation La#5;matchConditions:[@MatchCondition Lm(name)Pm^name#6;variables:[@Variable Lm(name)Pm^name#7
 ValidatingAdmissionPolicyStatus:observedGeneration:l #1;typeChecking:@TypeChecking *#2;conditions:[@meta/v1.Condition Lm(type)#3
 Validation:expression:s !R#1;message:s #2;reason:<v1.StatusReason>s *#3;messageExpression:s #4
@@ -79,55 +79,55 @@ ExpressionWarning:fieldRef:s !R#2;warning:s !R#3
 JSONPatch:expression:s #1
 MatchCondition:name:s !R#1;expression:s !R#2
 MatchResources~:namespaceSelector:@meta/v1.LabelSelector *#1;objectSelector:@meta/v1.LabelSelector *#2;resourceRules:[@NamedRuleWithOperations La#3;excludeResourceRules:[@NamedRuleWithOperations La#4;matchPolicy:<MatchPolicyType>s *#7
-MutatingAdmissionPolicy!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicySpec #2
-MutatingAdmissionPolicyBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicyBindingSpec #2
-MutatingAdmissionPolicyBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicyBinding !R#2
+MutatingAdmissionPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicySpec #2
+MutatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@MutatingAdmissionPolicyBindingSpec #2
+MutatingAdmissionPolicyBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicyBinding !R#2
 MutatingAdmissionPolicyBindingSpec:policyName:s #1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3
-MutatingAdmissionPolicyList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicy !R#2
+MutatingAdmissionPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicy !R#2
 MutatingAdmissionPolicySpec:paramKind:@ParamKind *#1;matchConstraints:@MatchResources *#2;variables:[@Variable La#3;mutations:[@Mutation La#4;failurePolicy:<FailurePolicyType>s *#5;matchConditions:[@MatchCondition Lm(name)Pm^name#6;reinvocationPolicy:<v1.ReinvocationPolicyType>s #7
 MutatingWebhook:name:s !R#1;clientConfig:@WebhookClientConfig !R#2;rules:[@admissionregistration/v1.RuleWithOperations La#3;failurePolicy:<FailurePolicyType>s *#4;matchPolicy:<MatchPolicyType>s *#9;namespaceSelector:@meta/v1.LabelSelector *#5;objectSelector:@meta/v1.LabelSelector *#11;sideEffects:<SideEffectClass>s *R#6;timeoutSeconds:i *#7;admissionReviewVersions:[s RLa#8;reinvocationPolicy:<v1.ReinvocationPolicyType>s *#10;matchConditions:[@MatchCondition Lm(name)Pm^name#12
-MutatingWebhookConfiguration!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;webhooks:[@MutatingWebhook Lm(name)Pm^name#2
-MutatingWebhookConfigurationList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@MutatingWebhookConfiguration !R#2
+MutatingWebhookConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;webhooks:[@MutatingWebhook Lm(name)Pm^name#2
+MutatingWebhookConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingWebhookConfiguration !R#2
 Mutation:patchType:<PatchType>s !R#2;applyConfiguration:@ApplyConfiguration *#3;jsonPatch:@JSONPatch *#4
 NamedRuleWithOperations~:resourceNames:[s La#1;operations:[<v1.OperationType>s La#2/1;apiGroups:[s La#2/2/1;apiVersions:[s La#2/2/2;resources:[s La#2/2/3;scope:<v1.ScopeType>s *#2/2/4
 ParamKind~:apiVersion:s #1;kind:s #2
 ParamRef~:name:s #1;namespace:s #2;selector:@meta/v1.LabelSelector *#3;parameterNotFoundAction:<ParameterNotFoundActionType>s *#4
 ServiceReference:namespace:s !R#1;name:s !R#2;path:s *#3;port:i *#4
 TypeChecking:expressionWarnings:[@ExpressionWarning La#1
-ValidatingAdmissionPolicy!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicySpec #2;status:@ValidatingAdmissionPolicyStatus #3
-ValidatingAdmissionPolicyBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec R#2
-ValidatingAdmissionPolicyBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicyBinding !R#2
+ValidatingAdmissionPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicySpec #2;status:@ValidatingAdmissionPolicyStatus #3
+ValidatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec R#2
+ValidatingAdmissionPolicyBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicyBinding !R#2
 ValidatingAdmissionPolicyBindingSpec:policyName:s R#1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3;validationActions:[<ValidationAction>s RLs#4
-ValidatingAdmissionPolicyList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicy !R#2
+ValidatingAdmissionPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicy !R#2
 ValidatingAdmissionPolicySpec:paramKind:@ParamKind *#1;matchConstraints:@MatchResources *#2;validations:[@Validation La#3;failurePolicy:<FailurePolicyType>s *#4;auditAnnotations:[@AuditAnnotation La#5;matchConditions:[@MatchCondition Lm(name)Pm^name#6;variables:[@Variable Lm(name)Pm^name#7
 ValidatingAdmissionPolicyStatus:observedGeneration:l #1;typeChecking:@TypeChecking *#2;conditions:[@meta/v1.Condition Lm(type)#3
 ValidatingWebhook:name:s !R#1;clientConfig:@WebhookClientConfig !R#2;rules:[@admissionregistration/v1.RuleWithOperations La#3;failurePolicy:<FailurePolicyType>s *#4;matchPolicy:<MatchPolicyType>s *#9;namespaceSelector:@meta/v1.LabelSelector *#5;objectSelector:@meta/v1.LabelSelector *#10;sideEffects:<SideEffectClass>s *R#6;timeoutSeconds:i *#7;admissionReviewVersions:[s RLa#8;matchConditions:[@MatchCondition Lm(name)Pm^name#11
-ValidatingWebhookConfiguration!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;webhooks:[@ValidatingWebhook Lm(name)Pm^name#2
-ValidatingWebhookConfigurationList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ValidatingWebhookConfiguration !R#2
+ValidatingWebhookConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;webhooks:[@ValidatingWebhook Lm(name)Pm^name#2
+ValidatingWebhookConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingWebhookConfiguration !R#2
 Validation:expression:s !R#1;message:s #2;reason:<v1.StatusReason>s *#3;messageExpression:s #4
 Variable~:name:s !R#1;expression:s !R#2
 WebhookClientConfig:url:s *#3;service:@ServiceReference *#1;caBundle:y #2`,
   'apidiscovery/v2': `apidiscovery.k8s.io/v2
-APIGroupDiscovery!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;versions:[@APIVersionDiscovery #2
-APIGroupDiscoveryList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@APIGroupDiscovery !R#2
+APIGroupDiscovery!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;versions:[@APIVersionDiscovery #2
+APIGroupDiscoveryList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@APIGroupDiscovery !R#2
 APIResourceDiscovery:resource:s !R#1;responseKind:@meta/v1.GroupVersionKind *#2;scope:<ResourceScope>s !R#3;singularResource:s !R#4;verbs:[s !R#5;shortNames:[s #6;categories:[s #7;subresources:[@APISubresourceDiscovery #8
 APISubresourceDiscovery:subresource:s !R#1;responseKind:@meta/v1.GroupVersionKind *#2;acceptedTypes:[@meta/v1.GroupVersionKind #3;verbs:[s !R#4
 APIVersionDiscovery:version:s !R#1;resources:[@APIResourceDiscovery #2;freshness:<DiscoveryFreshness>s #3`,
   'apidiscovery/v2beta1': `apidiscovery.k8s.io/v2beta1
-APIGroupDiscovery!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;versions:[@APIVersionDiscovery #2
-APIGroupDiscoveryList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@APIGroupDiscovery !R#2
+APIGroupDiscovery!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;versions:[@APIVersionDiscovery #2
+APIGroupDiscoveryList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@APIGroupDiscovery !R#2
 APIResourceDiscovery:resource:s !R#1;responseKind:@meta/v1.GroupVersionKind *#2;scope:<ResourceScope>s !R#3;singularResource:s !R#4;verbs:[s !R#5;shortNames:[s #6;categories:[s #7;subresources:[@APISubresourceDiscovery #8
 APISubresourceDiscovery:subresource:s !R#1;responseKind:@meta/v1.GroupVersionKind *#2;acceptedTypes:[@meta/v1.GroupVersionKind #3;verbs:[s !R#4
 APIVersionDiscovery:version:s !R#1;resources:[@APIResourceDiscovery #2;freshness:<DiscoveryFreshness>s #3`,
   'apiextensions/v1': `apiextensions.k8s.io/v1
 ConversionRequest:uid:<types.UID>s !R#1;desiredAPIVersion:s !R#2;objects:[r !R#3
 ConversionResponse:uid:<types.UID>s !R#1;convertedObjects:[r !R#2;result:@meta/v1.Status !R#3
-ConversionReview!:kind:s #1;apiVersion:s #2;request:@ConversionRequest *#1;response:@ConversionResponse *#2
+ConversionReview!:kind:s;apiVersion:s;request:@ConversionRequest *#1;response:@ConversionResponse *#2
 CustomResourceColumnDefinition:name:s !R#1;type:s !R#2;format:s #3;description:s #4;priority:i #5;jsonPath:s !R#6
 CustomResourceConversion:strategy:<ConversionStrategyType>s !R#1;webhook:@WebhookConversion *#2
-CustomResourceDefinition!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CustomResourceDefinitionSpec !R#2;status:@CustomResourceDefinitionStatus #3
+CustomResourceDefinition!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CustomResourceDefinitionSpec !R#2;status:@CustomResourceDefinitionStatus #3
 CustomResourceDefinitionCondition:type:<CustomResourceDefinitionConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5;observedGeneration:l #6
-CustomResourceDefinitionList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CustomResourceDefinition !R#2
+CustomResourceDefinitionList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CustomResourceDefinition !R#2
 CustomResourceDefinitionNames:plural:s !R#1;singular:s #2;shortNames:[s La#3;kind:s !R#4;listKind:s #5;categories:[s La#6
 CustomResourceDefinitionSpec:group:s !R#1;names:@CustomResourceDefinitionNames !R#3;scope:<ResourceScope>s !R#4;versions:[@CustomResourceDefinitionVersion !RLa#7;conversion:@CustomResourceConversion *#9;preserveUnknownFields:b #10
 CustomResourceDefinitionStatus:conditions:[@CustomResourceDefinitionCondition !Lm(type)#1;acceptedNames:@CustomResourceDefinitionNames !#2;storedVersions:[s !La#3;observedGeneration:l #4
@@ -146,12 +146,12 @@ WebhookConversion:clientConfig:@WebhookClientConfig *#2;conversionReviewVersions
   'apiextensions/v1beta1': `apiextensions.k8s.io/v1beta1
 ConversionRequest:uid:<types.UID>s !R#1;desiredAPIVersion:s !R#2;objects:[r !R#3
 ConversionResponse:uid:<types.UID>s !R#1;convertedObjects:[r !R#2;result:@meta/v1.Status !R#3
-ConversionReview!:kind:s #1;apiVersion:s #2;request:@ConversionRequest *#1;response:@ConversionResponse *#2
+ConversionReview!:kind:s;apiVersion:s;request:@ConversionRequest *#1;response:@ConversionResponse *#2
 CustomResourceColumnDefinition:name:s !R#1;type:s !R#2;format:s #3;description:s #4;priority:i #5;JSONPath:s !#6
 CustomResourceConversion:strategy:<ConversionStrategyType>s !R#1;webhookClientConfig:@WebhookClientConfig *#2;conversionReviewVersions:[s #3
-CustomResourceDefinition!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CustomResourceDefinitionSpec !R#2;status:@CustomResourceDefinitionStatus #3
+CustomResourceDefinition!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CustomResourceDefinitionSpec !R#2;status:@CustomResourceDefinitionStatus #3
 CustomResourceDefinitionCondition:type:<CustomResourceDefinitionConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5;observedGeneration:l #6
-CustomResourceDefinitionList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CustomResourceDefinition !R#2
+CustomResourceDefinitionList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CustomResourceDefinition !R#2
 CustomResourceDefinitionNames:plural:s !R#1;singular:s #2;shortNames:[s La#3;kind:s !R#4;listKind:s #5;categories:[s La#6
 CustomResourceDefinitionSpec:group:s !R#1;version:s #2;names:@CustomResourceDefinitionNames !R#3;scope:<ResourceScope>s !R#4;validation:@CustomResourceValidation *#5;subresources:@CustomResourceSubresources *#6;versions:[@CustomResourceDefinitionVersion RLa#7;additionalPrinterColumns:[@CustomResourceColumnDefinition #8;selectableFields:[@SelectableField #11;conversion:@CustomResourceConversion *#9;preserveUnknownFields:b *#10
 CustomResourceDefinitionStatus:conditions:[@CustomResourceDefinitionCondition !Lm(type)#1;acceptedNames:@CustomResourceDefinitionNames !#2;storedVersions:[s !La#3;observedGeneration:l #4
@@ -167,110 +167,110 @@ ServiceReference:namespace:s !R#1;name:s !R#2;path:s *#3;port:i *#4
 ValidationRule:rule:s !R#1;message:s #2;messageExpression:s #3;reason:<FieldValueErrorReason>s *#4;fieldPath:s #5;optionalOldSelf:b *#6
 WebhookClientConfig:url:s *#3;service:@ServiceReference *#1;caBundle:y #2`,
   'apiregistration/v1': `apiregistration.k8s.io/v1
-APIService!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@APIServiceSpec #2;status:@APIServiceStatus #3
+APIService!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@APIServiceSpec #2;status:@APIServiceStatus #3
 APIServiceCondition:type:<APIServiceConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-APIServiceList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@APIService !R#2
+APIServiceList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@APIService !R#2
 APIServiceSpec:service:@ServiceReference *#1;group:s #2;version:s #3;insecureSkipTLSVerify:b #4;caBundle:y La#5;groupPriorityMinimum:i !R#7;versionPriority:i !R#8
 APIServiceStatus:conditions:[@APIServiceCondition Lm(type)Pm^type#1
 ServiceReference:namespace:s #1;name:s #2;port:i *#3`,
   'apiregistration/v1beta1': `apiregistration.k8s.io/v1beta1
-APIService!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@APIServiceSpec #2;status:@APIServiceStatus #3
+APIService!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@APIServiceSpec #2;status:@APIServiceStatus #3
 APIServiceCondition:type:<APIServiceConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-APIServiceList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@APIService !R#2
+APIServiceList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@APIService !R#2
 APIServiceSpec:service:@ServiceReference *#1;group:s #2;version:s #3;insecureSkipTLSVerify:b #4;caBundle:y La#5;groupPriorityMinimum:i !R#7;versionPriority:i !R#8
 APIServiceStatus:conditions:[@APIServiceCondition Lm(type)Pm^type#1
 ServiceReference:namespace:s #1;name:s #2;port:i *#3`,
   'apiserverinternal/v1alpha1': `internal.apiserver.k8s.io/v1alpha1
 ServerStorageVersion:apiServerID:s R#1;encodingVersion:s R#2;decodableVersions:[s RLs#3;servedVersions:[s Ls#4
-StorageVersion!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta R#1;spec:@StorageVersionSpec !#2;status:@StorageVersionStatus !#3
+StorageVersion!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta R#1;spec:@StorageVersionSpec !#2;status:@StorageVersionStatus !#3
 StorageVersionCondition:type:<StorageVersionConditionType>s !R#1;status:<ConditionStatus>s !R#2;observedGeneration:l #3;lastTransitionTime:t #4;reason:s !R#5;message:s R#6
-StorageVersionList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@StorageVersion !R#2
+StorageVersionList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@StorageVersion !R#2
 StorageVersionSpec:
 StorageVersionStatus:storageVersions:[@ServerStorageVersion Lm(apiServerID)#1;commonEncodingVersion:s *#2;conditions:[@StorageVersionCondition Lm(type)#3`,
   'apps/v1': `apps/v1
-ControllerRevision!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;data:r #2;revision:l !R#3
-ControllerRevisionList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ControllerRevision !R#2
-DaemonSet!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DaemonSetSpec #2;status:@DaemonSetStatus #3
+ControllerRevision!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;data:r #2;revision:l !R#3
+ControllerRevisionList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ControllerRevision !R#2
+DaemonSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DaemonSetSpec #2;status:@DaemonSetStatus #3
 DaemonSetCondition:type:<DaemonSetConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-DaemonSetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@DaemonSet !R#2
+DaemonSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@DaemonSet !R#2
 DaemonSetSpec:selector:@meta/v1.LabelSelector *!R#1;template:@core/v1.PodTemplateSpec !R#2;updateStrategy:@DaemonSetUpdateStrategy #3;minReadySeconds:i #4;revisionHistoryLimit:i *#6
 DaemonSetStatus:currentNumberScheduled:i !R#1;numberMisscheduled:i !R#2;desiredNumberScheduled:i !R#3;numberReady:i !R#4;observedGeneration:l #5;updatedNumberScheduled:i #6;numberAvailable:i #7;numberUnavailable:i #8;collisionCount:i *#9;conditions:[@DaemonSetCondition Lm(type)Pm^type#10
 DaemonSetUpdateStrategy:type:<DaemonSetUpdateStrategyType>s #1;rollingUpdate:@RollingUpdateDaemonSet *#2
-Deployment!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DeploymentSpec #2;status:@DeploymentStatus #3
+Deployment!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeploymentSpec #2;status:@DeploymentStatus #3
 DeploymentCondition:type:<DeploymentConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastUpdateTime:t #6;lastTransitionTime:t #7;reason:s #4;message:s #5
-DeploymentList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
+DeploymentList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
 DeploymentSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *!R#2;template:@core/v1.PodTemplateSpec !R#3;strategy:@DeploymentStrategy Pk#4;minReadySeconds:i #5;revisionHistoryLimit:i *#6;paused:b #7;progressDeadlineSeconds:i *#9
 DeploymentStatus:observedGeneration:l #1;replicas:i #2;updatedReplicas:i #3;readyReplicas:i #7;availableReplicas:i #4;unavailableReplicas:i #5;terminatingReplicas:i *#9;conditions:[@DeploymentCondition Lm(type)Pm^type#6;collisionCount:i *#8
 DeploymentStrategy:type:<DeploymentStrategyType>s #1;rollingUpdate:@RollingUpdateDeployment *#2
-ReplicaSet!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ReplicaSetSpec #2;status:@ReplicaSetStatus #3
+ReplicaSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ReplicaSetSpec #2;status:@ReplicaSetStatus #3
 ReplicaSetCondition:type:<ReplicaSetConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-ReplicaSetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ReplicaSet !R#2
+ReplicaSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ReplicaSet !R#2
 ReplicaSetSpec:replicas:i *#1;minReadySeconds:i #4;selector:@meta/v1.LabelSelector *!R#2;template:@core/v1.PodTemplateSpec #3
 ReplicaSetStatus:replicas:i !R#1;fullyLabeledReplicas:i #2;readyReplicas:i #4;availableReplicas:i #5;terminatingReplicas:i *#7;observedGeneration:l #3;conditions:[@ReplicaSetCondition Lm(type)Pm^type#6
 RollingUpdateDaemonSet:maxUnavailable:x *#1;maxSurge:x *#2
 RollingUpdateDeployment:maxUnavailable:x *#1;maxSurge:x *#2
 RollingUpdateStatefulSetStrategy:partition:i *#1;maxUnavailable:x *#2
-StatefulSet!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@StatefulSetSpec #2;status:@StatefulSetStatus #3
+StatefulSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@StatefulSetSpec #2;status:@StatefulSetStatus #3
 StatefulSetCondition:type:<StatefulSetConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-StatefulSetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@StatefulSet !R#2
+StatefulSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@StatefulSet !R#2
 StatefulSetOrdinals:start:i !#1
 StatefulSetPersistentVolumeClaimRetentionPolicy:whenDeleted:<PersistentVolumeClaimRetentionPolicyType>s #1;whenScaled:<PersistentVolumeClaimRetentionPolicyType>s #2
 StatefulSetSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *!R#2;template:@core/v1.PodTemplateSpec !R#3;volumeClaimTemplates:[@core/v1.PersistentVolumeClaim La#4;serviceName:s !#5;podManagementPolicy:<PodManagementPolicyType>s #6;updateStrategy:@StatefulSetUpdateStrategy #7;revisionHistoryLimit:i *#8;minReadySeconds:i #9;persistentVolumeClaimRetentionPolicy:@StatefulSetPersistentVolumeClaimRetentionPolicy *#10;ordinals:@StatefulSetOrdinals *#11
 StatefulSetStatus:observedGeneration:l #1;replicas:i !R#2;readyReplicas:i #3;currentReplicas:i #4;updatedReplicas:i #5;currentRevision:s #6;updateRevision:s #7;collisionCount:i *#9;conditions:[@StatefulSetCondition Lm(type)Pm^type#10;availableReplicas:i !#11
 StatefulSetUpdateStrategy:type:<StatefulSetUpdateStrategyType>s #1;rollingUpdate:@RollingUpdateStatefulSetStrategy *#2`,
   'apps/v1beta1': `apps/v1beta1
-ControllerRevision!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;data:r #2;revision:l !R#3
-ControllerRevisionList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ControllerRevision !R#2
-Deployment!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DeploymentSpec #2;status:@DeploymentStatus #3
+ControllerRevision!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;data:r #2;revision:l !R#3
+ControllerRevisionList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ControllerRevision !R#2
+Deployment!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeploymentSpec #2;status:@DeploymentStatus #3
 DeploymentCondition:type:<DeploymentConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastUpdateTime:t #6;lastTransitionTime:t #7;reason:s #4;message:s #5
-DeploymentList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
-DeploymentRollback!:kind:s #1;apiVersion:s #2;name:s !R#1;updatedAnnotations:{s #2;rollbackTo:@RollbackConfig !R#3
+DeploymentList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
+DeploymentRollback!:kind:s;apiVersion:s;name:s !R#1;updatedAnnotations:{s #2;rollbackTo:@RollbackConfig !R#3
 DeploymentSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *R#2;template:@core/v1.PodTemplateSpec !R#3;strategy:@DeploymentStrategy Pk#4;minReadySeconds:i #5;revisionHistoryLimit:i *#6;paused:b #7;rollbackTo:@RollbackConfig *#8;progressDeadlineSeconds:i *#9
 DeploymentStatus:observedGeneration:l #1;replicas:i #2;updatedReplicas:i #3;readyReplicas:i #7;availableReplicas:i #4;unavailableReplicas:i #5;terminatingReplicas:i *#9;conditions:[@DeploymentCondition Lm(type)Pm^type#6;collisionCount:i *#8
 DeploymentStrategy:type:<DeploymentStrategyType>s #1;rollingUpdate:@RollingUpdateDeployment *#2
 RollbackConfig:revision:l #1
 RollingUpdateDeployment:maxUnavailable:x *#1;maxSurge:x *#2
 RollingUpdateStatefulSetStrategy:partition:i *#1;maxUnavailable:x *#2
-Scale!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ScaleSpec #2;status:@ScaleStatus #3
+Scale!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ScaleSpec #2;status:@ScaleStatus #3
 ScaleSpec:replicas:i #1
 ScaleStatus:replicas:i !R#1;selector:{s #2;targetSelector:s #3
-StatefulSet!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@StatefulSetSpec #2;status:@StatefulSetStatus #3
+StatefulSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@StatefulSetSpec #2;status:@StatefulSetStatus #3
 StatefulSetCondition:type:<StatefulSetConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-StatefulSetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@StatefulSet !R#2
+StatefulSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@StatefulSet !R#2
 StatefulSetOrdinals:start:i !#1
 StatefulSetPersistentVolumeClaimRetentionPolicy:whenDeleted:<PersistentVolumeClaimRetentionPolicyType>s #1;whenScaled:<PersistentVolumeClaimRetentionPolicyType>s #2
 StatefulSetSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *R#2;template:@core/v1.PodTemplateSpec !R#3;volumeClaimTemplates:[@core/v1.PersistentVolumeClaim La#4;serviceName:s !#5;podManagementPolicy:<PodManagementPolicyType>s #6;updateStrategy:@StatefulSetUpdateStrategy #7;revisionHistoryLimit:i *#8;minReadySeconds:i #9;persistentVolumeClaimRetentionPolicy:@StatefulSetPersistentVolumeClaimRetentionPolicy *#10;ordinals:@StatefulSetOrdinals *#11
 StatefulSetStatus:observedGeneration:l *#1;replicas:i !R#2;readyReplicas:i #3;currentReplicas:i #4;updatedReplicas:i #5;currentRevision:s #6;updateRevision:s #7;collisionCount:i *#9;conditions:[@StatefulSetCondition Lm(type)Pm^type#10;availableReplicas:i !#11
 StatefulSetUpdateStrategy:type:<StatefulSetUpdateStrategyType>s #1;rollingUpdate:@RollingUpdateStatefulSetStrategy *#2`,
   'apps/v1beta2': `apps/v1beta2
-ControllerRevision!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;data:r #2;revision:l !R#3
-ControllerRevisionList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ControllerRevision !R#2
-DaemonSet!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DaemonSetSpec #2;status:@DaemonSetStatus #3
+ControllerRevision!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;data:r #2;revision:l !R#3
+ControllerRevisionList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ControllerRevision !R#2
+DaemonSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DaemonSetSpec #2;status:@DaemonSetStatus #3
 DaemonSetCondition:type:<DaemonSetConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-DaemonSetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@DaemonSet !R#2
+DaemonSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@DaemonSet !R#2
 DaemonSetSpec:selector:@meta/v1.LabelSelector *!R#1;template:@core/v1.PodTemplateSpec !R#2;updateStrategy:@DaemonSetUpdateStrategy #3;minReadySeconds:i #4;revisionHistoryLimit:i *#6
 DaemonSetStatus:currentNumberScheduled:i !R#1;numberMisscheduled:i !R#2;desiredNumberScheduled:i !R#3;numberReady:i !R#4;observedGeneration:l #5;updatedNumberScheduled:i #6;numberAvailable:i #7;numberUnavailable:i #8;collisionCount:i *#9;conditions:[@DaemonSetCondition Lm(type)Pm^type#10
 DaemonSetUpdateStrategy:type:<DaemonSetUpdateStrategyType>s #1;rollingUpdate:@RollingUpdateDaemonSet *#2
-Deployment!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DeploymentSpec #2;status:@DeploymentStatus #3
+Deployment!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeploymentSpec #2;status:@DeploymentStatus #3
 DeploymentCondition:type:<DeploymentConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastUpdateTime:t #6;lastTransitionTime:t #7;reason:s #4;message:s #5
-DeploymentList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
+DeploymentList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
 DeploymentSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *!R#2;template:@core/v1.PodTemplateSpec !R#3;strategy:@DeploymentStrategy Pk#4;minReadySeconds:i #5;revisionHistoryLimit:i *#6;paused:b #7;progressDeadlineSeconds:i *#9
 DeploymentStatus:observedGeneration:l #1;replicas:i #2;updatedReplicas:i #3;readyReplicas:i #7;availableReplicas:i #4;unavailableReplicas:i #5;terminatingReplicas:i *#9;conditions:[@DeploymentCondition Lm(type)Pm^type#6;collisionCount:i *#8
 DeploymentStrategy:type:<DeploymentStrategyType>s #1;rollingUpdate:@RollingUpdateDeployment *#2
-ReplicaSet!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ReplicaSetSpec #2;status:@ReplicaSetStatus #3
+ReplicaSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ReplicaSetSpec #2;status:@ReplicaSetStatus #3
 ReplicaSetCondition:type:<ReplicaSetConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-ReplicaSetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ReplicaSet !R#2
+ReplicaSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ReplicaSet !R#2
 ReplicaSetSpec:replicas:i *#1;minReadySeconds:i #4;selector:@meta/v1.LabelSelector *!R#2;template:@core/v1.PodTemplateSpec #3
 ReplicaSetStatus:replicas:i !R#1;fullyLabeledReplicas:i #2;readyReplicas:i #4;availableReplicas:i #5;terminatingReplicas:i *#7;observedGeneration:l #3;conditions:[@ReplicaSetCondition Lm(type)Pm^type#6
 RollingUpdateDaemonSet:maxUnavailable:x *#1;maxSurge:x *#2
 RollingUpdateDeployment:maxUnavailable:x *#1;maxSurge:x *#2
 RollingUpdateStatefulSetStrategy:partition:i *#1;maxUnavailable:x *#2
-Scale!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ScaleSpec #2;status:@ScaleStatus #3
+Scale!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ScaleSpec #2;status:@ScaleStatus #3
 ScaleSpec:replicas:i #1
 ScaleStatus:replicas:i !R#1;selector:{s #2;targetSelector:s #3
-StatefulSet!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@StatefulSetSpec #2;status:@StatefulSetStatus #3
+StatefulSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@StatefulSetSpec #2;status:@StatefulSetStatus #3
 StatefulSetCondition:type:<StatefulSetConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-StatefulSetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@StatefulSet !R#2
+StatefulSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@StatefulSet !R#2
 StatefulSetOrdinals:start:i !#1
 StatefulSetPersistentVolumeClaimRetentionPolicy:whenDeleted:<PersistentVolumeClaimRetentionPolicyType>s #1;whenScaled:<PersistentVolumeClaimRetentionPolicyType>s #2
 StatefulSetSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *!R#2;template:@core/v1.PodTemplateSpec !R#3;volumeClaimTemplates:[@core/v1.PersistentVolumeClaim La#4;serviceName:s !#5;podManagementPolicy:<PodManagementPolicyType>s #6;updateStrategy:@StatefulSetUpdateStrategy #7;revisionHistoryLimit:i *#8;minReadySeconds:i #9;persistentVolumeClaimRetentionPolicy:@StatefulSetPersistentVolumeClaimRetentionPolicy *#10;ordinals:@StatefulSetOrdinals *#11
@@ -278,62 +278,62 @@ StatefulSetStatus:observedGeneration:l #1;replicas:i !R#2;readyReplicas:i #3;cur
 StatefulSetUpdateStrategy:type:<StatefulSetUpdateStrategyType>s #1;rollingUpdate:@RollingUpdateStatefulSetStrategy *#2`,
   'authentication/v1': `authentication.k8s.io/v1
 BoundObjectReference:kind:s #1;apiVersion:s #2;name:s #3;uid:<types.UID>s #4
-SelfSubjectReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;status:@SelfSubjectReviewStatus #2
+SelfSubjectReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;status:@SelfSubjectReviewStatus #2
 SelfSubjectReviewStatus:userInfo:@UserInfo #1
-TokenRequest!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@TokenRequestSpec !#2;status:@TokenRequestStatus #3
+TokenRequest!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@TokenRequestSpec !#2;status:@TokenRequestStatus #3
 TokenRequestSpec:audiences:[s !La#1;expirationSeconds:l *!#4;boundObjectRef:@BoundObjectReference *!#3
 TokenRequestStatus:token:s !#1;expirationTimestamp:t !#2
-TokenReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@TokenReviewSpec !R#2;status:@TokenReviewStatus #3
+TokenReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@TokenReviewSpec !R#2;status:@TokenReviewStatus #3
 TokenReviewSpec:token:s R#1;audiences:[s La#2
 TokenReviewStatus:authenticated:b #1;user:@UserInfo #2;audiences:[s La#4;error:s #3
 UserInfo:username:s #1;uid:s #2;groups:[s La#3;extra:{<ExtraValue>%[s #4`,
   'authentication/v1alpha1': `authentication.k8s.io/v1alpha1
-SelfSubjectReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;status:@SelfSubjectReviewStatus #2
+SelfSubjectReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;status:@SelfSubjectReviewStatus #2
 SelfSubjectReviewStatus:userInfo:@authentication/v1.UserInfo #1`,
   'authentication/v1beta1': `authentication.k8s.io/v1beta1
-SelfSubjectReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;status:@SelfSubjectReviewStatus #2
+SelfSubjectReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;status:@SelfSubjectReviewStatus #2
 SelfSubjectReviewStatus:userInfo:@authentication/v1.UserInfo #1
-TokenReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@TokenReviewSpec !R#2;status:@TokenReviewStatus #3
+TokenReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@TokenReviewSpec !R#2;status:@TokenReviewStatus #3
 TokenReviewSpec:token:s R#1;audiences:[s La#2
 TokenReviewStatus:authenticated:b #1;user:@UserInfo #2;audiences:[s La#4;error:s #3
 UserInfo:username:s #1;uid:s #2;groups:[s La#3;extra:{<ExtraValue>%[s #4`,
   'authorization/v1': `authorization.k8s.io/v1
 FieldSelectorAttributes:rawSelector:s #1;requirements:[@meta/v1.FieldSelectorRequirement La#2
 LabelSelectorAttributes:rawSelector:s #1;requirements:[@meta/v1.LabelSelectorRequirement La#2
-LocalSubjectAccessReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@SubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
+LocalSubjectAccessReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@SubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
 NonResourceAttributes:path:s #1;verb:s #2
 NonResourceRule:verbs:[s !RLa#1;nonResourceURLs:[s La#2
 ResourceAttributes:namespace:s #1;verb:s #2;group:s #3;version:s #4;resource:s #5;subresource:s #6;name:s #7;fieldSelector:@FieldSelectorAttributes *#8;labelSelector:@LabelSelectorAttributes *#9
 ResourceRule:verbs:[s !RLa#1;apiGroups:[s La#2;resources:[s La#3;resourceNames:[s La#4
-SelfSubjectAccessReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@SelfSubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
+SelfSubjectAccessReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@SelfSubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
 SelfSubjectAccessReviewSpec:resourceAttributes:@ResourceAttributes *#1;nonResourceAttributes:@NonResourceAttributes *#2
-SelfSubjectRulesReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@SelfSubjectRulesReviewSpec !R#2;status:@SubjectRulesReviewStatus #3
+SelfSubjectRulesReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@SelfSubjectRulesReviewSpec !R#2;status:@SubjectRulesReviewStatus #3
 SelfSubjectRulesReviewSpec:namespace:s #1
-SubjectAccessReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@SubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
+SubjectAccessReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@SubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
 SubjectAccessReviewSpec:resourceAttributes:@ResourceAttributes *#1;nonResourceAttributes:@NonResourceAttributes *#2;user:s #3;groups:[s La#4;extra:{<ExtraValue>%[s #5;uid:s #6
 SubjectAccessReviewStatus:allowed:b !R#1;denied:b #4;reason:s #2;evaluationError:s #3
 SubjectRulesReviewStatus:resourceRules:[@ResourceRule !RLa#1;nonResourceRules:[@NonResourceRule !RLa#2;incomplete:b !R#3;evaluationError:s #4`,
   'authorization/v1beta1': `authorization.k8s.io/v1beta1
-LocalSubjectAccessReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@SubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
+LocalSubjectAccessReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@SubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
 NonResourceAttributes:path:s #1;verb:s #2
 NonResourceRule:verbs:[s !RLa#1;nonResourceURLs:[s La#2
 ResourceAttributes:namespace:s #1;verb:s #2;group:s #3;version:s #4;resource:s #5;subresource:s #6;name:s #7;fieldSelector:@authorization/v1.FieldSelectorAttributes *#8;labelSelector:@authorization/v1.LabelSelectorAttributes *#9
 ResourceRule:verbs:[s !RLa#1;apiGroups:[s La#2;resources:[s La#3;resourceNames:[s La#4
-SelfSubjectAccessReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@SelfSubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
+SelfSubjectAccessReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@SelfSubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
 SelfSubjectAccessReviewSpec:resourceAttributes:@ResourceAttributes *#1;nonResourceAttributes:@NonResourceAttributes *#2
-SelfSubjectRulesReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@SelfSubjectRulesReviewSpec !R#2;status:@SubjectRulesReviewStatus #3
+SelfSubjectRulesReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@SelfSubjectRulesReviewSpec !R#2;status:@SubjectRulesReviewStatus #3
 SelfSubjectRulesReviewSpec:namespace:s #1
-SubjectAccessReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@SubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
+SubjectAccessReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@SubjectAccessReviewSpec !R#2;status:@SubjectAccessReviewStatus #3
 SubjectAccessReviewSpec:resourceAttributes:@ResourceAttributes *#1;nonResourceAttributes:@NonResourceAttributes *#2;user:s #3;group:[s #4;extra:{<ExtraValue>%[s #5;uid:s #6
 SubjectAccessReviewStatus:allowed:b !R#1;denied:b #4;reason:s #2;evaluationError:s #3
 SubjectRulesReviewStatus:resourceRules:[@ResourceRule !RLa#1;nonResourceRules:[@NonResourceRule !RLa#2;incomplete:b !R#3;evaluationError:s #4`,
   'autoscaling/v1': `autoscaling/v1
 CrossVersionObjectReference~:kind:s !R#1;name:s !R#2;apiVersion:s #3
-HorizontalPodAutoscaler!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@HorizontalPodAutoscalerSpec R#2;status:@HorizontalPodAutoscalerStatus #3
-HorizontalPodAutoscalerList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@HorizontalPodAutoscaler !R#2
+HorizontalPodAutoscaler!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@HorizontalPodAutoscalerSpec R#2;status:@HorizontalPodAutoscalerStatus #3
+HorizontalPodAutoscalerList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@HorizontalPodAutoscaler !R#2
 HorizontalPodAutoscalerSpec:scaleTargetRef:@CrossVersionObjectReference !R#1;minReplicas:i *#2;maxReplicas:i !R#3;targetCPUUtilizationPercentage:i *#4
 HorizontalPodAutoscalerStatus:observedGeneration:l *#1;lastScaleTime:t *#2;currentReplicas:i !R#3;desiredReplicas:i !R#4;currentCPUUtilizationPercentage:i *#5
-Scale!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ScaleSpec #2;status:@ScaleStatus #3
+Scale!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ScaleSpec #2;status:@ScaleStatus #3
 ScaleSpec:replicas:i #1
 ScaleStatus:replicas:i !R#1;selector:s #2`,
   'autoscaling/v2': `autoscaling/v2
@@ -344,10 +344,10 @@ ExternalMetricSource:metric:@MetricIdentifier !R#1;target:@MetricTarget !R#2
 ExternalMetricStatus:metric:@MetricIdentifier !R#1;current:@MetricValueStatus !R#2
 HPAScalingPolicy:type:<HPAScalingPolicyType>s !R#1;value:i !R#2;periodSeconds:i !R#3
 HPAScalingRules:stabilizationWindowSeconds:i *#3;selectPolicy:<ScalingPolicySelect>s *#1;policies:[@HPAScalingPolicy La#2;tolerance:q *#4
-HorizontalPodAutoscaler!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@HorizontalPodAutoscalerSpec R#2;status:@HorizontalPodAutoscalerStatus #3
+HorizontalPodAutoscaler!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@HorizontalPodAutoscalerSpec R#2;status:@HorizontalPodAutoscalerStatus #3
 HorizontalPodAutoscalerBehavior:scaleUp:@HPAScalingRules *#1;scaleDown:@HPAScalingRules *#2
 HorizontalPodAutoscalerCondition:type:<HorizontalPodAutoscalerConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-HorizontalPodAutoscalerList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@HorizontalPodAutoscaler !R#2
+HorizontalPodAutoscalerList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@HorizontalPodAutoscaler !R#2
 HorizontalPodAutoscalerSpec:scaleTargetRef:@CrossVersionObjectReference !R#1;minReplicas:i *#2;maxReplicas:i !R#3;metrics:[@MetricSpec La#4;behavior:@HorizontalPodAutoscalerBehavior *#5
 HorizontalPodAutoscalerStatus:observedGeneration:l *#1;lastScaleTime:t *#2;currentReplicas:i #3;desiredReplicas:i !R#4;currentMetrics:[@MetricStatus !La#5;conditions:[@HorizontalPodAutoscalerCondition Lm(type)Pm^type#6
 MetricIdentifier:name:s !R#1;selector:@meta/v1.LabelSelector *#2
@@ -362,13 +362,13 @@ PodsMetricStatus:metric:@MetricIdentifier !R#1;current:@MetricValueStatus !R#2
 ResourceMetricSource:name:<v1.ResourceName>s !R#1;target:@MetricTarget !R#2
 ResourceMetricStatus:name:<v1.ResourceName>s !R#1;current:@MetricValueStatus !R#2`,
   'batch/v1': `batch/v1
-CronJob!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CronJobSpec R#2;status:@CronJobStatus #3
-CronJobList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CronJob !R#2
+CronJob!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CronJobSpec R#2;status:@CronJobStatus #3
+CronJobList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CronJob !R#2
 CronJobSpec:schedule:s !R#1;timeZone:s *#8;startingDeadlineSeconds:l *#2;concurrencyPolicy:<ConcurrencyPolicy>s #3;suspend:b *#4;jobTemplate:@JobTemplateSpec !R#5;successfulJobsHistoryLimit:i *#6;failedJobsHistoryLimit:i *#7
 CronJobStatus:active:[@core/v1.ObjectReference La#1;lastScheduleTime:t *#4;lastSuccessfulTime:t *#5
-Job!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@JobSpec #2;status:@JobStatus #3
+Job!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@JobSpec #2;status:@JobStatus #3
 JobCondition:type:<JobConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastProbeTime:t #3;lastTransitionTime:t #4;reason:s #5;message:s #6
-JobList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Job !R#2
+JobList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Job !R#2
 JobSpec:parallelism:i *#1;completions:i *#2;activeDeadlineSeconds:l *#3;podFailurePolicy:@PodFailurePolicy *#11;successPolicy:@SuccessPolicy *#16;backoffLimit:i *#7;backoffLimitPerIndex:i *#12;maxFailedIndexes:i *#13;selector:@meta/v1.LabelSelector *#4;manualSelector:b *#5;template:@core/v1.PodTemplateSpec !R#6;ttlSecondsAfterFinished:i *#8;completionMode:<CompletionMode>s *#9;suspend:b *#10;podReplacementPolicy:<PodReplacementPolicy>s *#14;managedBy:s *#15
 JobStatus:conditions:[@JobCondition LaPm^type#1;startTime:t *#2;completionTime:t *#3;active:i #4;succeeded:i #5;failed:i #6;terminating:i *#11;completedIndexes:s #7;failedIndexes:s *#10;uncountedTerminatedPods:@UncountedTerminatedPods *#8;ready:i *#9
 JobTemplateSpec:metadata:@meta/v1.ObjectMeta #1;spec:@JobSpec #2
@@ -380,48 +380,48 @@ SuccessPolicy:rules:[@SuccessPolicyRule !RLa#1
 SuccessPolicyRule:succeededIndexes:s *#1;succeededCount:i *#2
 UncountedTerminatedPods:succeeded:[<types.UID>s Ls#1;failed:[<types.UID>s Ls#2`,
   'batch/v1beta1': `batch/v1beta1
-CronJob!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CronJobSpec R#2;status:@CronJobStatus #3
-CronJobList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CronJob !R#2
+CronJob!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CronJobSpec R#2;status:@CronJobStatus #3
+CronJobList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CronJob !R#2
 CronJobSpec:schedule:s !R#1;timeZone:s *#8;startingDeadlineSeconds:l *#2;concurrencyPolicy:<ConcurrencyPolicy>s #3;suspend:b *#4;jobTemplate:@JobTemplateSpec !R#5;successfulJobsHistoryLimit:i *#6;failedJobsHistoryLimit:i *#7
 CronJobStatus:active:[@core/v1.ObjectReference La#1;lastScheduleTime:t *#4;lastSuccessfulTime:t *#5
 JobTemplateSpec:metadata:@meta/v1.ObjectMeta #1;spec:@batch/v1.JobSpec #2`,
   'certificates/v1': `certificates.k8s.io/v1
-CertificateSigningRequest!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CertificateSigningRequestSpec !R#2;status:@CertificateSigningRequestStatus #3
+CertificateSigningRequest!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CertificateSigningRequestSpec !R#2;status:@CertificateSigningRequestStatus #3
 CertificateSigningRequestCondition:type:<RequestConditionType>s !R#1;status:<ConditionStatus>s !R#6;reason:s #2;message:s #3;lastUpdateTime:t #4;lastTransitionTime:t #5
-CertificateSigningRequestList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CertificateSigningRequest !R#2
+CertificateSigningRequestList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CertificateSigningRequest !R#2
 CertificateSigningRequestSpec:request:y !R#1;signerName:s !R#7;expirationSeconds:i *#8;usages:[<KeyUsage>s La#5;username:s #2;uid:s #3;groups:[s La#4;extra:{<ExtraValue>%[s #6
 CertificateSigningRequestStatus:conditions:[@CertificateSigningRequestCondition Lm(type)#1;certificate:y #2`,
   'certificates/v1alpha1': `certificates.k8s.io/v1alpha1
-ClusterTrustBundle!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ClusterTrustBundleSpec !R#2
-ClusterTrustBundleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ClusterTrustBundle !R#2
+ClusterTrustBundle!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ClusterTrustBundleSpec !R#2
+ClusterTrustBundleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ClusterTrustBundle !R#2
 ClusterTrustBundleSpec:signerName:s #1;trustBundle:s !R#2`,
   'certificates/v1beta1': `certificates.k8s.io/v1beta1
-CertificateSigningRequest!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CertificateSigningRequestSpec !R#2;status:@CertificateSigningRequestStatus #3
+CertificateSigningRequest!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CertificateSigningRequestSpec !R#2;status:@CertificateSigningRequestStatus #3
 CertificateSigningRequestCondition:type:<RequestConditionType>s !R#1;status:<v1.ConditionStatus>s !R#6;reason:s #2;message:s #3;lastUpdateTime:t #4;lastTransitionTime:t #5
-CertificateSigningRequestList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CertificateSigningRequest !R#2
+CertificateSigningRequestList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CertificateSigningRequest !R#2
 CertificateSigningRequestSpec:request:y !R#1;signerName:s *R#7;expirationSeconds:i *#8;usages:[<KeyUsage>s La#5;username:s #2;uid:s #3;groups:[s La#4;extra:{<ExtraValue>%[s #6
 CertificateSigningRequestStatus:conditions:[@CertificateSigningRequestCondition Lm(type)#1;certificate:y #2
-ClusterTrustBundle!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ClusterTrustBundleSpec !R#2
-ClusterTrustBundleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ClusterTrustBundle !R#2
+ClusterTrustBundle!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ClusterTrustBundleSpec !R#2
+ClusterTrustBundleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ClusterTrustBundle !R#2
 ClusterTrustBundleSpec:signerName:s #1;trustBundle:s !R#2
-PodCertificateRequest!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PodCertificateRequestSpec !R#2;status:@PodCertificateRequestStatus #3
-PodCertificateRequestList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PodCertificateRequest !R#2
+PodCertificateRequest!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PodCertificateRequestSpec !R#2;status:@PodCertificateRequestStatus #3
+PodCertificateRequestList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PodCertificateRequest !R#2
 PodCertificateRequestSpec:signerName:s !R#1;podName:s !R#2;podUID:<types.UID>s !R#3;serviceAccountName:s !R#4;serviceAccountUID:<types.UID>s !R#5;nodeName:<types.NodeName>s !R#6;nodeUID:<types.UID>s !R#7;maxExpirationSeconds:i *#8=86400;pkixPublicKey:y !#9;proofOfPossession:y !#10;stubPKCS10Request:y !R#12;unverifiedUserAnnotations:{s #11
 PodCertificateRequestStatus:conditions:[@meta/v1.Condition Lm(type)Pm^type#1;certificateChain:s #2;notBefore:t *#4;beginRefreshAt:t *#5;notAfter:t *#6`,
   'coordination/v1': `coordination.k8s.io/v1
-Lease!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@LeaseSpec #2
-LeaseList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Lease !R#2
+Lease!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@LeaseSpec #2
+LeaseList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Lease !R#2
 LeaseSpec:holderIdentity:s *#1;leaseDurationSeconds:i *#2;acquireTime:u *#3;renewTime:u *#4;leaseTransitions:i *#5;strategy:<CoordinatedLeaseStrategy>s *#6;preferredHolder:s *#7`,
   'coordination/v1alpha2': `coordination.k8s.io/v1alpha2
-LeaseCandidate!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@LeaseCandidateSpec R#2
-LeaseCandidateList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@LeaseCandidate !R#2
+LeaseCandidate!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@LeaseCandidateSpec R#2
+LeaseCandidateList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@LeaseCandidate !R#2
 LeaseCandidateSpec:leaseName:s !R#1;pingTime:u *#2;renewTime:u *#3;binaryVersion:s !R#4;emulationVersion:s #5;strategy:<v1.CoordinatedLeaseStrategy>s R#6`,
   'coordination/v1beta1': `coordination.k8s.io/v1beta1
-Lease!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@LeaseSpec #2
-LeaseCandidate!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@LeaseCandidateSpec R#2
-LeaseCandidateList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@LeaseCandidate !R#2
+Lease!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@LeaseSpec #2
+LeaseCandidate!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@LeaseCandidateSpec R#2
+LeaseCandidateList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@LeaseCandidate !R#2
 LeaseCandidateSpec:leaseName:s !R#1;pingTime:u *#2;renewTime:u *#3;binaryVersion:s !R#4;emulationVersion:s #5;strategy:<v1.CoordinatedLeaseStrategy>s R#6
-LeaseList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Lease !R#2
+LeaseList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Lease !R#2
 LeaseSpec:holderIdentity:s *#1;leaseDurationSeconds:i *#2;acquireTime:u *#3;renewTime:u *#4;leaseTransitions:i *#5;strategy:<v1.CoordinatedLeaseStrategy>s *#6;preferredHolder:s *#7`,
   'core/v1': `v1
 AWSElasticBlockStoreVolumeSource:volumeID:s !R#1;fsType:s #2;partition:i #3;readOnly:b #4
@@ -431,7 +431,7 @@ AttachedVolume:name:<UniqueVolumeName>s !R#1;devicePath:s !R#2
 AzureDiskVolumeSource:diskName:s !R#1;diskURI:s !R#2;cachingMode:<AzureDataDiskCachingMode>s *#3="ReadWrite";fsType:s *#4="ext4";readOnly:b *#5;kind:<AzureDataDiskKind>s *#6="Shared"
 AzureFilePersistentVolumeSource:secretName:s !R#1;shareName:s !R#2;readOnly:b #3;secretNamespace:s *!#4
 AzureFileVolumeSource:secretName:s !R#1;shareName:s !R#2;readOnly:b #3
-Binding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;target:@ObjectReference !R#2
+Binding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;target:@ObjectReference !R#2
 CSIPersistentVolumeSource:driver:s !R#1;volumeHandle:s !R#2;readOnly:b #3;fsType:s #4;volumeAttributes:{s #5;controllerPublishSecretRef:@SecretReference *#6;nodeStageSecretRef:@SecretReference *#7;nodePublishSecretRef:@SecretReference *#8;controllerExpandSecretRef:@SecretReference *#9;nodeExpandSecretRef:@SecretReference *#10
 CSIVolumeSource:driver:s !R#1;readOnly:b *#2;fsType:s *#3;volumeAttributes:{s #4;nodePublishSecretRef:@LocalObjectReference *#5
 Capabilities:add:[<Capability>s La#1;drop:[<Capability>s La#2
@@ -442,12 +442,12 @@ CinderVolumeSource:volumeID:s !R#1;fsType:s #2;readOnly:b #3;secretRef:@LocalObj
 ClientIPConfig:timeoutSeconds:i *#1
 ClusterTrustBundleProjection:name:s *#1;signerName:s *#2;labelSelector:@meta/v1.LabelSelector *#3;optional:b *#5;path:s !R#4
 ComponentCondition:type:<ComponentConditionType>s !R#1;status:<ConditionStatus>s !R#2;message:s #3;error:s #4
-ComponentStatus!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;conditions:[@ComponentCondition Lm(type)Pm^type#2
-ComponentStatusList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ComponentStatus !R#2
-ConfigMap!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;immutable:b *#4;data:{s #2;binaryData:{y #3
+ComponentStatus!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;conditions:[@ComponentCondition Lm(type)Pm^type#2
+ComponentStatusList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ComponentStatus !R#2
+ConfigMap!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;immutable:b *#4;data:{s #2;binaryData:{y #3
 ConfigMapEnvSource:name:s #1/1;optional:b *#2
 ConfigMapKeySelector~:name:s #1/1;key:s !R#2;optional:b *#3
-ConfigMapList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ConfigMap !R#2
+ConfigMapList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ConfigMap !R#2
 ConfigMapNodeConfigSource:namespace:s !R#1;name:s !R#2;uid:<types.UID>s #3;resourceVersion:s #4;kubeletConfigKey:s !R#5
 ConfigMapProjection:name:s #1/1;items:[@KeyToPath La#2;optional:b *#4
 ConfigMapVolumeSource:name:s #1/1;items:[@KeyToPath La#2;defaultMode:i *#3;optional:b *#4
@@ -472,16 +472,16 @@ EmptyDirVolumeSource:medium:<StorageMedium>s #1;sizeLimit:q *#2
 EndpointAddress~:ip:s !R#1;hostname:s #3;nodeName:s *#4;targetRef:@ObjectReference *#2
 EndpointPort~:name:s #1;port:i !R#2;protocol:<Protocol>s #3;appProtocol:s *#4
 EndpointSubset:addresses:[@EndpointAddress La#1;notReadyAddresses:[@EndpointAddress La#2;ports:[@EndpointPort La#3
-Endpoints!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;subsets:[@EndpointSubset La#2
-EndpointsList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Endpoints !R#2
+Endpoints!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;subsets:[@EndpointSubset La#2
+EndpointsList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Endpoints !R#2
 EnvFromSource:prefix:s #1;configMapRef:@ConfigMapEnvSource *#2;secretRef:@SecretEnvSource *#3
 EnvVar:name:s !R#1;value:s #2;valueFrom:@EnvVarSource *#3
 EnvVarSource:fieldRef:@ObjectFieldSelector *#1;resourceFieldRef:@ResourceFieldSelector *#2;configMapKeyRef:@ConfigMapKeySelector *#3;secretKeyRef:@SecretKeySelector *#4;fileKeyRef:@FileKeySelector *#5
 EphemeralContainer:name:s !R#1/1;image:s #1/2;command:[s La#1/3;args:[s La#1/4;workingDir:s #1/5;ports:[@ContainerPort Lm(containerPort,protocol)Pm^containerPort#1/6;envFrom:[@EnvFromSource La#1/19;env:[@EnvVar Lm(name)Pm^name#1/7;resources:@ResourceRequirements #1/8;resizePolicy:[@ContainerResizePolicy La#1/23;restartPolicy:<ContainerRestartPolicy>s *#1/24;restartPolicyRules:[@ContainerRestartRule La#1/25;volumeMounts:[@VolumeMount Lm(mountPath)Pm^mountPath#1/9;volumeDevices:[@VolumeDevice Lm(devicePath)Pm^devicePath#1/21;livenessProbe:@Probe *#1/10;readinessProbe:@Probe *#1/11;startupProbe:@Probe *#1/22;lifecycle:@Lifecycle *#1/12;terminationMessagePath:s #1/13;terminationMessagePolicy:<TerminationMessagePolicy>s #1/20;imagePullPolicy:<PullPolicy>s #1/14;securityContext:@SecurityContext *#1/15;stdin:b #1/16;stdinOnce:b #1/17;tty:b #1/18;targetContainerName:s #2
 EphemeralContainerCommon:name:s !R#1;image:s #2;command:[s #3;args:[s #4;workingDir:s #5;ports:[@ContainerPort Pm^containerPort#6;envFrom:[@EnvFromSource #19;env:[@EnvVar Pm^name#7;resources:@ResourceRequirements #8;resizePolicy:[@ContainerResizePolicy #23;restartPolicy:<ContainerRestartPolicy>s *#24;restartPolicyRules:[@ContainerRestartRule #25;volumeMounts:[@VolumeMount Pm^mountPath#9;volumeDevices:[@VolumeDevice Pm^devicePath#21;livenessProbe:@Probe *#10;readinessProbe:@Probe *#11;startupProbe:@Probe *#22;lifecycle:@Lifecycle *#12;terminationMessagePath:s #13;terminationMessagePolicy:<TerminationMessagePolicy>s #20;imagePullPolicy:<PullPolicy>s #14;securityContext:@SecurityContext *#15;stdin:b #16;stdinOnce:b #17;tty:b #18
 EphemeralVolumeSource:volumeClaimTemplate:@PersistentVolumeClaimTemplate *#1
-Event!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta !R#1;involvedObject:@ObjectReference !R#2;reason:s #3;message:s #4;source:@EventSource #5;firstTimestamp:t #6;lastTimestamp:t #7;count:i #8;type:s #9;eventTime:u #10;series:@EventSeries *#11;action:s #12;related:@ObjectReference *#13;reportingComponent:s !#14;reportingInstance:s !#15
-EventList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Event !R#2
+Event!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta !R#1;involvedObject:@ObjectReference !R#2;reason:s #3;message:s #4;source:@EventSource #5;firstTimestamp:t #6;lastTimestamp:t #7;count:i #8;type:s #9;eventTime:u #10;series:@EventSeries *#11;action:s #12;related:@ObjectReference *#13;reportingComponent:s !#14;reportingInstance:s !#15
+EventList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Event !R#2
 EventSeries:count:i #1;lastObservedTime:u #2
 EventSource:component:s #1;host:s #2
 ExecAction:command:[s La#1
@@ -507,24 +507,24 @@ ImageVolumeStatus:imageRef:s R#1
 KeyToPath:key:s !R#1;path:s !R#2;mode:i *#3
 Lifecycle:postStart:@LifecycleHandler *#1;preStop:@LifecycleHandler *#2;stopSignal:<Signal>s *#3
 LifecycleHandler:exec:@ExecAction *#1;httpGet:@HTTPGetAction *#2;tcpSocket:@TCPSocketAction *#3;sleep:@SleepAction *#4
-LimitRange!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@LimitRangeSpec #2
+LimitRange!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@LimitRangeSpec #2
 LimitRangeItem:type:<LimitType>s !R#1;max:<ResourceList>{q #2;min:<ResourceList>{q #3;default:<ResourceList>{q #4;defaultRequest:<ResourceList>{q #5;maxLimitRequestRatio:<ResourceList>{q #6
-LimitRangeList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@LimitRange !R#2
+LimitRangeList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@LimitRange !R#2
 LimitRangeSpec:limits:[@LimitRangeItem !RLa#1
 LinuxContainerUser:uid:l !R#1;gid:l !R#2;supplementalGroups:[l La#3
-List!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[r !R#2
+List!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[r !R#2
 LoadBalancerIngress:ip:s #1;hostname:s #2;ipMode:<LoadBalancerIPMode>s *#3;ports:[@PortStatus La#4
 LoadBalancerStatus:ingress:[@LoadBalancerIngress La#1
 LocalObjectReference~:name:s #1
 LocalVolumeSource:path:s !R#1;fsType:s *#2
 ModifyVolumeStatus:targetVolumeAttributesClassName:s #1;status:<PersistentVolumeClaimModifyVolumeStatus>s !R#2
 NFSVolumeSource:server:s !R#1;path:s !R#2;readOnly:b #3
-Namespace!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@NamespaceSpec #2;status:@NamespaceStatus #3
+Namespace!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@NamespaceSpec #2;status:@NamespaceStatus #3
 NamespaceCondition:type:<NamespaceConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #4;reason:s #5;message:s #6
-NamespaceList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Namespace !R#2
+NamespaceList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Namespace !R#2
 NamespaceSpec:finalizers:[<FinalizerName>s La#1
 NamespaceStatus:phase:<NamespacePhase>s #1;conditions:[@NamespaceCondition Lm(type)Pm^type#2
-Node!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@NodeSpec #2;status:@NodeStatus #3
+Node!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@NodeSpec #2;status:@NodeStatus #3
 NodeAddress:type:<NodeAddressType>s !R#1;address:s !R#2
 NodeAffinity:requiredDuringSchedulingIgnoredDuringExecution:@NodeSelector *#1;preferredDuringSchedulingIgnoredDuringExecution:[@PreferredSchedulingTerm La#2
 NodeAllocatableResourceClaimStatus:resourceClaimName:s !R#1;containers:[s Ls#2;resources:{q !R#3
@@ -533,8 +533,8 @@ NodeConfigSource:configMap:@ConfigMapNodeConfigSource *#2
 NodeConfigStatus:assigned:@NodeConfigSource *#1;active:@NodeConfigSource *#2;lastKnownGood:@NodeConfigSource *#3;error:s #4
 NodeDaemonEndpoints:kubeletEndpoint:@DaemonEndpoint #1
 NodeFeatures:supplementalGroupsPolicy:b *#1
-NodeList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Node !R#2
-NodeProxyOptions!:kind:s #1;apiVersion:s #2;path:s #1
+NodeList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Node !R#2
+NodeProxyOptions!:kind:s;apiVersion:s;path:s #1
 NodeRuntimeHandler:name:s !#1;features:@NodeRuntimeHandlerFeatures *#2
 NodeRuntimeHandlerFeatures:recursiveReadOnlyMounts:b *#1;userNamespaces:b *#2
 NodeSelector~:nodeSelectorTerms:[@NodeSelectorTerm !RLa#1
@@ -546,36 +546,36 @@ NodeSwapStatus:capacity:l *#1
 NodeSystemInfo:machineID:s !R#1;systemUUID:s !R#2;bootID:s !R#3;kernelVersion:s !R#4;osImage:s !R#5;containerRuntimeVersion:s !R#6;kubeletVersion:s !R#7;kubeProxyVersion:s !R#8;operatingSystem:s !R#9;architecture:s !R#10;swap:@NodeSwapStatus *#11
 ObjectFieldSelector~:apiVersion:s #1;fieldPath:s !R#2
 ObjectReference~:kind:s #1;namespace:s #2;name:s #3;uid:<types.UID>s #4;apiVersion:s #5;resourceVersion:s #6;fieldPath:s #7
-PersistentVolume!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PersistentVolumeSpec #2;status:@PersistentVolumeStatus #3
-PersistentVolumeClaim!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PersistentVolumeClaimSpec #2;status:@PersistentVolumeClaimStatus #3
+PersistentVolume!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PersistentVolumeSpec #2;status:@PersistentVolumeStatus #3
+PersistentVolumeClaim!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PersistentVolumeClaimSpec #2;status:@PersistentVolumeClaimStatus #3
 PersistentVolumeClaimCondition:type:<PersistentVolumeClaimConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastProbeTime:t #3;lastTransitionTime:t #4;reason:s #5;message:s #6
-PersistentVolumeClaimList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PersistentVolumeClaim !R#2
+PersistentVolumeClaimList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PersistentVolumeClaim !R#2
 PersistentVolumeClaimSpec:accessModes:[<PersistentVolumeAccessMode>s La#1;selector:@meta/v1.LabelSelector *#4;resources:@VolumeResourceRequirements #2;volumeName:s #3;storageClassName:s *#5;volumeMode:<PersistentVolumeMode>s *#6;dataSource:@TypedLocalObjectReference *#7;dataSourceRef:@TypedObjectReference *#8;volumeAttributesClassName:s *#9
 PersistentVolumeClaimStatus:phase:<PersistentVolumeClaimPhase>s #1;accessModes:[<PersistentVolumeAccessMode>s La#2;capacity:<ResourceList>{q #3;conditions:[@PersistentVolumeClaimCondition Lm(type)Pm^type#4;allocatedResources:<ResourceList>{q #5;allocatedResourceStatuses:{<ClaimResourceStatus>s Mg#7;currentVolumeAttributesClassName:s *#8;modifyVolumeStatus:@ModifyVolumeStatus *#9
 PersistentVolumeClaimTemplate:metadata:@meta/v1.ObjectMeta #1;spec:@PersistentVolumeClaimSpec !R#2
 PersistentVolumeClaimVolumeSource:claimName:s !R#1;readOnly:b #2
-PersistentVolumeList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PersistentVolume !R#2
+PersistentVolumeList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PersistentVolume !R#2
 PersistentVolumeSource:gcePersistentDisk:@GCEPersistentDiskVolumeSource *#1;awsElasticBlockStore:@AWSElasticBlockStoreVolumeSource *#2;hostPath:@HostPathVolumeSource *#3;glusterfs:@GlusterfsPersistentVolumeSource *#4;nfs:@NFSVolumeSource *#5;rbd:@RBDPersistentVolumeSource *#6;iscsi:@ISCSIPersistentVolumeSource *#7;cinder:@CinderPersistentVolumeSource *#8;cephfs:@CephFSPersistentVolumeSource *#9;fc:@FCVolumeSource *#10;flocker:@FlockerVolumeSource *#11;flexVolume:@FlexPersistentVolumeSource *#12;azureFile:@AzureFilePersistentVolumeSource *#13;vsphereVolume:@VsphereVirtualDiskVolumeSource *#14;quobyte:@QuobyteVolumeSource *#15;azureDisk:@AzureDiskVolumeSource *#16;photonPersistentDisk:@PhotonPersistentDiskVolumeSource *#17;portworxVolume:@PortworxVolumeSource *#18;scaleIO:@ScaleIOPersistentVolumeSource *#19;local:@LocalVolumeSource *#20;storageos:@StorageOSPersistentVolumeSource *#21;csi:@CSIPersistentVolumeSource *#22
 PersistentVolumeSpec:capacity:<ResourceList>{q #1;gcePersistentDisk:@GCEPersistentDiskVolumeSource *#2/1;awsElasticBlockStore:@AWSElasticBlockStoreVolumeSource *#2/2;hostPath:@HostPathVolumeSource *#2/3;glusterfs:@GlusterfsPersistentVolumeSource *#2/4;nfs:@NFSVolumeSource *#2/5;rbd:@RBDPersistentVolumeSource *#2/6;iscsi:@ISCSIPersistentVolumeSource *#2/7;cinder:@CinderPersistentVolumeSource *#2/8;cephfs:@CephFSPersistentVolumeSource *#2/9;fc:@FCVolumeSource *#2/10;flocker:@FlockerVolumeSource *#2/11;flexVolume:@FlexPersistentVolumeSource *#2/12;azureFile:@AzureFilePersistentVolumeSource *#2/13;vsphereVolume:@VsphereVirtualDiskVolumeSource *#2/14;quobyte:@QuobyteVolumeSource *#2/15;azureDisk:@AzureDiskVolumeSource *#2/16;photonPersistentDisk:@PhotonPersistentDiskVolumeSource *#2/17;portworxVolume:@PortworxVolumeSource *#2/18;scaleIO:@ScaleIOPersistentVolumeSource *#2/19;local:@LocalVolumeSource *#2/20;storageos:@StorageOSPersistentVolumeSource *#2/21;csi:@CSIPersistentVolumeSource *#2/22;accessModes:[<PersistentVolumeAccessMode>s La#3;claimRef:@ObjectReference *Mg#4;persistentVolumeReclaimPolicy:<PersistentVolumeReclaimPolicy>s #5;storageClassName:s #6;mountOptions:[s La#7;volumeMode:<PersistentVolumeMode>s *#8;nodeAffinity:@VolumeNodeAffinity *#9;volumeAttributesClassName:s *#10
 PersistentVolumeStatus:phase:<PersistentVolumePhase>s #1;message:s #2;reason:s #3;lastPhaseTransitionTime:t *#4
 PhotonPersistentDiskVolumeSource:pdID:s !R#1;fsType:s #2
-Pod!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PodSpec #2;status:@PodStatus #3
+Pod!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PodSpec #2;status:@PodStatus #3
 PodAffinity:requiredDuringSchedulingIgnoredDuringExecution:[@PodAffinityTerm La#1;preferredDuringSchedulingIgnoredDuringExecution:[@WeightedPodAffinityTerm La#2
 PodAffinityTerm:labelSelector:@meta/v1.LabelSelector *#1;namespaces:[s La#2;topologyKey:s !R#3;namespaceSelector:@meta/v1.LabelSelector *#4;matchLabelKeys:[s La#5;mismatchLabelKeys:[s La#6
 PodAntiAffinity:requiredDuringSchedulingIgnoredDuringExecution:[@PodAffinityTerm La#1;preferredDuringSchedulingIgnoredDuringExecution:[@WeightedPodAffinityTerm La#2
-PodAttachOptions!:kind:s #1;apiVersion:s #2;stdin:b #1;stdout:b #2;stderr:b #3;tty:b #4;container:s #5
+PodAttachOptions!:kind:s;apiVersion:s;stdin:b #1;stdout:b #2;stderr:b #3;tty:b #4;container:s #5
 PodCertificateProjection:signerName:s R#1;keyType:s R#2;maxExpirationSeconds:i *#3;credentialBundlePath:s #4;keyPath:s #5;certificateChainPath:s #6;userAnnotations:{s #7
 PodCondition:type:<PodConditionType>s !R#1;observedGeneration:l #7;status:<ConditionStatus>s !R#2;lastProbeTime:t #3;lastTransitionTime:t #4;reason:s #5;message:s #6
 PodDNSConfig:nameservers:[s La#1;searches:[s La#2;options:[@PodDNSConfigOption La#3
 PodDNSConfigOption:name:s #1;value:s *#2
-PodExecOptions!:kind:s #1;apiVersion:s #2;stdin:b #1;stdout:b #2;stderr:b #3;tty:b #4;container:s #5;command:[s !R#6
+PodExecOptions!:kind:s;apiVersion:s;stdin:b #1;stdout:b #2;stderr:b #3;tty:b #4;container:s #5;command:[s !R#6
 PodExtendedResourceClaimStatus:requestMappings:[@ContainerExtendedResourceRequest !RLa#1;resourceClaimName:s !R#2
 PodIP:ip:s !R#1
-PodList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Pod !R#2
-PodLogOptions!:kind:s #1;apiVersion:s #2;container:s #1;follow:b #2;previous:b #3;sinceSeconds:l *#4;sinceTime:t *#5;timestamps:b #6;tailLines:l *#7;limitBytes:l *#8;insecureSkipTLSVerifyBackend:b #9;stream:s *#10
+PodList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Pod !R#2
+PodLogOptions!:kind:s;apiVersion:s;container:s #1;follow:b #2;previous:b #3;sinceSeconds:l *#4;sinceTime:t *#5;timestamps:b #6;tailLines:l *#7;limitBytes:l *#8;insecureSkipTLSVerifyBackend:b #9;stream:s *#10
 PodOS:name:<OSName>s !R#1
-PodPortForwardOptions!:kind:s #1;apiVersion:s #2;ports:[i #1
-PodProxyOptions!:kind:s #1;apiVersion:s #2;path:s #1
+PodPortForwardOptions!:kind:s;apiVersion:s;ports:[i #1
+PodProxyOptions!:kind:s;apiVersion:s;path:s #1
 PodReadinessGate:conditionType:<PodConditionType>s !R#1
 PodResourceClaim:name:s !R#1;resourceClaimName:s *#3;resourceClaimTemplateName:s *#4
 PodResourceClaimStatus:name:s !R#1;resourceClaimName:s *#2
@@ -584,9 +584,9 @@ PodSchedulingGroup:podGroupName:s *#1
 PodSecurityContext:seLinuxOptions:@SELinuxOptions *#1;windowsOptions:@WindowsSecurityContextOptions *#8;runAsUser:l *#2;runAsGroup:l *#6;runAsNonRoot:b *#3;supplementalGroups:[l La#4;supplementalGroupsPolicy:<SupplementalGroupsPolicy>s *#12;fsGroup:l *#5;sysctls:[@Sysctl La#7;fsGroupChangePolicy:<PodFSGroupChangePolicy>s *#9;seccompProfile:@SeccompProfile *#10;appArmorProfile:@AppArmorProfile *#11;seLinuxChangePolicy:<PodSELinuxChangePolicy>s *#13
 PodSpec:volumes:[@Volume Lm(name)Pmk^name#1;initContainers:[@Container Lm(name)Pm^name#20;containers:[@Container !RLm(name)Pm^name#2;ephemeralContainers:[@EphemeralContainer Lm(name)Pm^name#34;restartPolicy:<RestartPolicy>s #3;terminationGracePeriodSeconds:l *#4;activeDeadlineSeconds:l *#5;dnsPolicy:<DNSPolicy>s #6;nodeSelector:{s Ma#7;serviceAccountName:s #8;serviceAccount:s #9;automountServiceAccountToken:b *#21;nodeName:s #10;hostNetwork:b #11;hostPID:b #12;hostIPC:b #13;shareProcessNamespace:b *#27;securityContext:@PodSecurityContext *#14;imagePullSecrets:[@LocalObjectReference Lm(name)Pm^name#15;hostname:s #16;subdomain:s #17;affinity:@Affinity *#18;schedulerName:s #19;tolerations:[@Toleration La#22;hostAliases:[@HostAlias Lm(ip)Pm^ip#23;priorityClassName:s #24;priority:i *#25;dnsConfig:@PodDNSConfig *#26;readinessGates:[@PodReadinessGate La#28;runtimeClassName:s *#29;enableServiceLinks:b *#30;preemptionPolicy:<PreemptionPolicy>s *#31;overhead:<ResourceList>{q #32;topologySpreadConstraints:[@TopologySpreadConstraint Lm(topologyKey,whenUnsatisfiable)Pm^topologyKey#33;setHostnameAsFQDN:b *#35;os:@PodOS *#36;hostUsers:b *#37;schedulingGates:[@PodSchedulingGate Lm(name)Pm^name#38;resourceClaims:[@PodResourceClaim Lm(name)Pmk^name#39;resources:@ResourceRequirements *#40;hostnameOverride:s *#41;schedulingGroup:@PodSchedulingGroup *#43
 PodStatus:observedGeneration:l #17;phase:<PodPhase>s #1;conditions:[@PodCondition Lm(type)Pm^type#2;message:s #3;reason:s #4;nominatedNodeName:s #11;hostIP:s #5;hostIPs:[@HostIP LaPm^ip#16;podIP:s #6;podIPs:[@PodIP Lm(ip)Pm^ip#12;startTime:t *#7;initContainerStatuses:[@ContainerStatus La#10;containerStatuses:[@ContainerStatus La#8;qosClass:<PodQOSClass>s #9;ephemeralContainerStatuses:[@ContainerStatus La#13;resize:<PodResizeStatus>s #14;resourceClaimStatuses:[@PodResourceClaimStatus Lm(name)Pmk^name#15;extendedResourceClaimStatus:@PodExtendedResourceClaimStatus *#18;allocatedResources:<ResourceList>{q #19;resources:@ResourceRequirements *#20;nodeAllocatableResourceClaimStatuses:[@NodeAllocatableResourceClaimStatus La#21
-PodStatusResult!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;status:@PodStatus #2
-PodTemplate!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;template:@PodTemplateSpec #2
-PodTemplateList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PodTemplate !R#2
+PodStatusResult!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;status:@PodStatus #2
+PodTemplate!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;template:@PodTemplateSpec #2
+PodTemplateList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PodTemplate !R#2
 PodTemplateSpec:metadata:@meta/v1.ObjectMeta #1;spec:@PodSpec #2
 PortStatus:port:i !R#1;protocol:<Protocol>s !R#2;error:s *#3
 PortworxVolumeSource:volumeID:s !R#1;fsType:s #2;readOnly:b #3
@@ -597,17 +597,17 @@ ProjectedVolumeSource:sources:[@VolumeProjection !La#1;defaultMode:i *#2
 QuobyteVolumeSource:registry:s !R#1;volume:s !R#2;readOnly:b #3;user:s #4;group:s #5;tenant:s #6
 RBDPersistentVolumeSource:monitors:[s !RLa#1;image:s !R#2;fsType:s #3;pool:s #4="rbd";user:s #5="admin";keyring:s #6="/etc/ceph/keyring";secretRef:@SecretReference *#7;readOnly:b #8
 RBDVolumeSource:monitors:[s !RLa#1;image:s !R#2;fsType:s #3;pool:s #4="rbd";user:s #5="admin";keyring:s #6="/etc/ceph/keyring";secretRef:@LocalObjectReference *#7;readOnly:b #8
-RangeAllocation!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;range:s !R#2;data:y !R#3
-ReplicationController!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ReplicationControllerSpec #2;status:@ReplicationControllerStatus #3
+RangeAllocation!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;range:s !R#2;data:y !R#3
+ReplicationController!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ReplicationControllerSpec #2;status:@ReplicationControllerStatus #3
 ReplicationControllerCondition:type:<ReplicationControllerConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-ReplicationControllerList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ReplicationController !R#2
+ReplicationControllerList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ReplicationController !R#2
 ReplicationControllerSpec:replicas:i *#1=1;minReadySeconds:i #4;selector:{s Ma#2;template:@PodTemplateSpec *#3
 ReplicationControllerStatus:replicas:i !R#1;fullyLabeledReplicas:i #2;readyReplicas:i #4;availableReplicas:i #5;observedGeneration:l #3;conditions:[@ReplicationControllerCondition Lm(type)Pm^type#6
 ResourceClaim:name:s !R#1;request:s #2
 ResourceFieldSelector~:containerName:s #1;resource:s !R#2;divisor:q #3
 ResourceHealth:resourceID:<ResourceID>s !R#1;health:<ResourceHealthStatus>s #2;message:s *#6
-ResourceQuota!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceQuotaSpec #2;status:@ResourceQuotaStatus #3
-ResourceQuotaList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceQuota !R#2
+ResourceQuota!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceQuotaSpec #2;status:@ResourceQuotaStatus #3
+ResourceQuotaList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceQuota !R#2
 ResourceQuotaSpec:hard:<ResourceList>{q #1;scopes:[<ResourceQuotaScope>s La#2;scopeSelector:@ScopeSelector *#3
 ResourceQuotaStatus:hard:<ResourceList>{q #1;used:<ResourceList>{q #2
 ResourceRequirements:limits:<ResourceList>{q #1;requests:<ResourceList>{q #2;claims:[@ResourceClaim Lm(name)#3
@@ -618,22 +618,22 @@ ScaleIOVolumeSource:gateway:s !R#1;system:s !R#2;secretRef:@LocalObjectReference
 ScopeSelector~:matchExpressions:[@ScopedResourceSelectorRequirement La#1
 ScopedResourceSelectorRequirement:scopeName:<ResourceQuotaScope>s !R#1;operator:<ScopeSelectorOperator>s !R#2;values:[s La#3
 SeccompProfile:type:<SeccompProfileType>s !R#1;localhostProfile:s *#2
-Secret!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;immutable:b *#5;data:{y #2;stringData:{s #4;type:<SecretType>s #3
+Secret!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;immutable:b *#5;data:{y #2;stringData:{s #4;type:<SecretType>s #3
 SecretEnvSource:name:s #1/1;optional:b *#2
 SecretKeySelector~:name:s #1/1;key:s !R#2;optional:b *#3
-SecretList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Secret !R#2
+SecretList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Secret !R#2
 SecretProjection:name:s #1/1;items:[@KeyToPath La#2;optional:b *#4
 SecretReference~:name:s #1;namespace:s #2
 SecretVolumeSource:secretName:s #1;items:[@KeyToPath La#2;defaultMode:i *#3;optional:b *#4
 SecurityContext:capabilities:@Capabilities *#1;privileged:b *#2;seLinuxOptions:@SELinuxOptions *#3;windowsOptions:@WindowsSecurityContextOptions *#10;runAsUser:l *#4;runAsGroup:l *#8;runAsNonRoot:b *#5;readOnlyRootFilesystem:b *#6;allowPrivilegeEscalation:b *#7;procMount:<ProcMountType>s *#9;seccompProfile:@SeccompProfile *#11;appArmorProfile:@AppArmorProfile *#12
-SerializedReference!:kind:s #1;apiVersion:s #2;reference:@ObjectReference #1
-Service!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ServiceSpec #2;status:@ServiceStatus #3
-ServiceAccount!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;secrets:[@ObjectReference Lm(name)Pm^name#2;imagePullSecrets:[@LocalObjectReference La#3;automountServiceAccountToken:b *#4
-ServiceAccountList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ServiceAccount !R#2
+SerializedReference!:kind:s;apiVersion:s;reference:@ObjectReference #1
+Service!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ServiceSpec #2;status:@ServiceStatus #3
+ServiceAccount!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;secrets:[@ObjectReference Lm(name)Pm^name#2;imagePullSecrets:[@LocalObjectReference La#3;automountServiceAccountToken:b *#4
+ServiceAccountList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ServiceAccount !R#2
 ServiceAccountTokenProjection:audience:s #1;expirationSeconds:l *#2;path:s !R#3
-ServiceList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Service !R#2
+ServiceList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Service !R#2
 ServicePort:name:s #1;protocol:<Protocol>s #2="TCP";appProtocol:s *#6;port:i !R#3;targetPort:x #4;nodePort:i #5
-ServiceProxyOptions!:kind:s #1;apiVersion:s #2;path:s #1
+ServiceProxyOptions!:kind:s;apiVersion:s;path:s #1
 ServiceSpec:ports:[@ServicePort Lm(port,protocol)Pm^port#1;selector:{s Ma#2;clusterIP:s #3;clusterIPs:[s La#18;type:<ServiceType>s #4;externalIPs:[s La#5;sessionAffinity:<ServiceAffinity>s #7;loadBalancerIP:s #8;loadBalancerSourceRanges:[s La#9;externalName:s #10;externalTrafficPolicy:<ServiceExternalTrafficPolicy>s #11;healthCheckNodePort:i #12;publishNotReadyAddresses:b #13;sessionAffinityConfig:@SessionAffinityConfig *#14;ipFamilies:[<IPFamily>s La#19;ipFamilyPolicy:<IPFamilyPolicy>s *#17;allocateLoadBalancerNodePorts:b *#20;loadBalancerClass:s *#21;internalTrafficPolicy:<ServiceInternalTrafficPolicy>s *#22;trafficDistribution:s *#23
 ServiceStatus:loadBalancer:@LoadBalancerStatus #1;conditions:[@meta/v1.Condition Lm(type)Pm^type#2
 SessionAffinityConfig:clientIP:@ClientIPConfig *#1
@@ -666,8 +666,8 @@ Endpoint:addresses:[s !RLs#1;conditions:@EndpointConditions #2;hostname:s *#3;ta
 EndpointConditions:ready:b *#1;serving:b *#2;terminating:b *#3
 EndpointHints:forZones:[@ForZone La#1;forNodes:[@ForNode La#2
 EndpointPort~:name:s *#1;protocol:<Protocol>s *#2;port:i *#3;appProtocol:s *#4
-EndpointSlice!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;addressType:<AddressType>s !R#4;endpoints:[@Endpoint !La#2;ports:[@EndpointPort !La#3
-EndpointSliceList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@EndpointSlice !R#2
+EndpointSlice!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;addressType:<AddressType>s !R#4;endpoints:[@Endpoint !La#2;ports:[@EndpointPort !La#3
+EndpointSliceList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@EndpointSlice !R#2
 ForNode:name:s !R#1
 ForZone:name:s !R#1`,
   'discovery/v1beta1': `discovery.k8s.io/v1beta1
@@ -675,38 +675,38 @@ Endpoint:addresses:[s !RLs#1;conditions:@EndpointConditions #2;hostname:s *#3;ta
 EndpointConditions:ready:b *#1;serving:b *#2;terminating:b *#3
 EndpointHints:forZones:[@ForZone La#1;forNodes:[@ForNode La#2
 EndpointPort~:name:s *#1;protocol:<v1.Protocol>s *#2;port:i *#3;appProtocol:s *#4
-EndpointSlice!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;addressType:<AddressType>s !R#4;endpoints:[@Endpoint !La#2;ports:[@EndpointPort !La#3
-EndpointSliceList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@EndpointSlice !R#2
+EndpointSlice!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;addressType:<AddressType>s !R#4;endpoints:[@Endpoint !La#2;ports:[@EndpointPort !La#3
+EndpointSliceList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@EndpointSlice !R#2
 ForNode:name:s !R#1
 ForZone:name:s !R#1`,
   'events/v1': `events.k8s.io/v1
-Event!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta !#1;eventTime:u !R#2;series:@EventSeries *#3;reportingController:s #4;reportingInstance:s #5;action:s #6;reason:s #7;regarding:@core/v1.ObjectReference #8;related:@core/v1.ObjectReference *#9;note:s #10;type:s #11;deprecatedSource:@core/v1.EventSource #12;deprecatedFirstTimestamp:t #13;deprecatedLastTimestamp:t #14;deprecatedCount:i #15
-EventList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Event !R#2
+Event!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta !#1;eventTime:u !R#2;series:@EventSeries *#3;reportingController:s #4;reportingInstance:s #5;action:s #6;reason:s #7;regarding:@core/v1.ObjectReference #8;related:@core/v1.ObjectReference *#9;note:s #10;type:s #11;deprecatedSource:@core/v1.EventSource #12;deprecatedFirstTimestamp:t #13;deprecatedLastTimestamp:t #14;deprecatedCount:i #15
+EventList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Event !R#2
 EventSeries:count:i !R#1;lastObservedTime:u !R#2`,
   'events/v1beta1': `events.k8s.io/v1beta1
-Event!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta !#1;eventTime:u !R#2;series:@EventSeries *#3;reportingController:s #4;reportingInstance:s #5;action:s #6;reason:s #7;regarding:@core/v1.ObjectReference #8;related:@core/v1.ObjectReference *#9;note:s #10;type:s #11;deprecatedSource:@core/v1.EventSource #12;deprecatedFirstTimestamp:t #13;deprecatedLastTimestamp:t #14;deprecatedCount:i #15
-EventList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Event !R#2
+Event!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta !#1;eventTime:u !R#2;series:@EventSeries *#3;reportingController:s #4;reportingInstance:s #5;action:s #6;reason:s #7;regarding:@core/v1.ObjectReference #8;related:@core/v1.ObjectReference *#9;note:s #10;type:s #11;deprecatedSource:@core/v1.EventSource #12;deprecatedFirstTimestamp:t #13;deprecatedLastTimestamp:t #14;deprecatedCount:i #15
+EventList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Event !R#2
 EventSeries:count:i !R#1;lastObservedTime:u !R#2`,
   'extensions/v1beta1': `extensions/v1beta1
-DaemonSet!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DaemonSetSpec #2;status:@DaemonSetStatus #3
+DaemonSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DaemonSetSpec #2;status:@DaemonSetStatus #3
 DaemonSetCondition:type:<DaemonSetConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-DaemonSetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@DaemonSet !R#2
+DaemonSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@DaemonSet !R#2
 DaemonSetSpec:selector:@meta/v1.LabelSelector *R#1;template:@core/v1.PodTemplateSpec !R#2;updateStrategy:@DaemonSetUpdateStrategy #3;minReadySeconds:i #4;templateGeneration:l #5;revisionHistoryLimit:i *#6
 DaemonSetStatus:currentNumberScheduled:i !R#1;numberMisscheduled:i !R#2;desiredNumberScheduled:i !R#3;numberReady:i !R#4;observedGeneration:l #5;updatedNumberScheduled:i #6;numberAvailable:i #7;numberUnavailable:i #8;collisionCount:i *#9;conditions:[@DaemonSetCondition Lm(type)Pm^type#10
 DaemonSetUpdateStrategy:type:<DaemonSetUpdateStrategyType>s #1;rollingUpdate:@RollingUpdateDaemonSet *#2
-Deployment!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DeploymentSpec #2;status:@DeploymentStatus #3
+Deployment!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeploymentSpec #2;status:@DeploymentStatus #3
 DeploymentCondition:type:<DeploymentConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastUpdateTime:t #6;lastTransitionTime:t #7;reason:s #4;message:s #5
-DeploymentList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
-DeploymentRollback!:kind:s #1;apiVersion:s #2;name:s !R#1;updatedAnnotations:{s #2;rollbackTo:@RollbackConfig !R#3
+DeploymentList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
+DeploymentRollback!:kind:s;apiVersion:s;name:s !R#1;updatedAnnotations:{s #2;rollbackTo:@RollbackConfig !R#3
 DeploymentSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *R#2;template:@core/v1.PodTemplateSpec !R#3;strategy:@DeploymentStrategy Pk#4;minReadySeconds:i #5;revisionHistoryLimit:i *#6;paused:b #7;rollbackTo:@RollbackConfig *#8;progressDeadlineSeconds:i *#9
 DeploymentStatus:observedGeneration:l #1;replicas:i #2;updatedReplicas:i #3;readyReplicas:i #7;availableReplicas:i #4;unavailableReplicas:i #5;terminatingReplicas:i *#9;conditions:[@DeploymentCondition Lm(type)Pm^type#6;collisionCount:i *#8
 DeploymentStrategy:type:<DeploymentStrategyType>s #1;rollingUpdate:@RollingUpdateDeployment *#2
 HTTPIngressPath:path:s #1;pathType:<PathType>s *R#3;backend:@IngressBackend !R#2
 HTTPIngressRuleValue:paths:[@HTTPIngressPath !RLa#1
 IPBlock:cidr:s !R#1;except:[s La#2
-Ingress!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@IngressSpec #2;status:@IngressStatus #3
+Ingress!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@IngressSpec #2;status:@IngressStatus #3
 IngressBackend:serviceName:s #1;servicePort:x #2;resource:@core/v1.TypedLocalObjectReference *#3
-IngressList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Ingress !R#2
+IngressList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Ingress !R#2
 IngressLoadBalancerIngress:ip:s #1;hostname:s #2;ports:[@IngressPortStatus La#4
 IngressLoadBalancerStatus:ingress:[@IngressLoadBalancerIngress La#1
 IngressPortStatus:port:i !R#1;protocol:<v1.Protocol>s !R#2;error:s *#3
@@ -715,30 +715,30 @@ IngressRuleValue:http:@HTTPIngressRuleValue *#1
 IngressSpec:ingressClassName:s *#4;backend:@IngressBackend *#1;tls:[@IngressTLS La#2;rules:[@IngressRule La#3
 IngressStatus:loadBalancer:@IngressLoadBalancerStatus #1
 IngressTLS:hosts:[s La#1;secretName:s #2
-NetworkPolicy!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@NetworkPolicySpec #2
+NetworkPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@NetworkPolicySpec #2
 NetworkPolicyEgressRule:ports:[@NetworkPolicyPort La#1;to:[@NetworkPolicyPeer La#2
 NetworkPolicyIngressRule:ports:[@NetworkPolicyPort La#1;from:[@NetworkPolicyPeer La#2
-NetworkPolicyList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@NetworkPolicy !R#2
+NetworkPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@NetworkPolicy !R#2
 NetworkPolicyPeer:podSelector:@meta/v1.LabelSelector *#1;namespaceSelector:@meta/v1.LabelSelector *#2;ipBlock:@IPBlock *#3
 NetworkPolicyPort:protocol:<v1.Protocol>s *#1;port:x *#2;endPort:i *#3
 NetworkPolicySpec:podSelector:@meta/v1.LabelSelector !#1;ingress:[@NetworkPolicyIngressRule La#2;egress:[@NetworkPolicyEgressRule La#3;policyTypes:[<PolicyType>s La#4
-ReplicaSet!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ReplicaSetSpec #2;status:@ReplicaSetStatus #3
+ReplicaSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ReplicaSetSpec #2;status:@ReplicaSetStatus #3
 ReplicaSetCondition:type:<ReplicaSetConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
-ReplicaSetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ReplicaSet !R#2
+ReplicaSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ReplicaSet !R#2
 ReplicaSetSpec:replicas:i *#1;minReadySeconds:i #4;selector:@meta/v1.LabelSelector *R#2;template:@core/v1.PodTemplateSpec #3
 ReplicaSetStatus:replicas:i !R#1;fullyLabeledReplicas:i #2;readyReplicas:i #4;availableReplicas:i #5;terminatingReplicas:i *#7;observedGeneration:l #3;conditions:[@ReplicaSetCondition Lm(type)Pm^type#6
 RollbackConfig:revision:l #1
 RollingUpdateDaemonSet:maxUnavailable:x *#1;maxSurge:x *#2
 RollingUpdateDeployment:maxUnavailable:x *#1;maxSurge:x *#2
-Scale!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ScaleSpec #2;status:@ScaleStatus #3
+Scale!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ScaleSpec #2;status:@ScaleStatus #3
 ScaleSpec:replicas:i #1
 ScaleStatus:replicas:i !R#1;selector:{s #2;targetSelector:s #3`,
   'flowcontrol/v1': `flowcontrol.apiserver.k8s.io/v1
 ExemptPriorityLevelConfiguration:nominalConcurrencyShares:i *#1;lendablePercent:i *#2
 FlowDistinguisherMethod:type:<FlowDistinguisherMethodType>s !R#1
-FlowSchema!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@FlowSchemaSpec #2;status:@FlowSchemaStatus #3
+FlowSchema!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@FlowSchemaSpec #2;status:@FlowSchemaStatus #3
 FlowSchemaCondition:type:<FlowSchemaConditionType>s #1;status:<ConditionStatus>s #2;lastTransitionTime:t #3;reason:s #4;message:s #5
-FlowSchemaList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@FlowSchema !R#2
+FlowSchemaList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@FlowSchema !R#2
 FlowSchemaSpec:priorityLevelConfiguration:@PriorityLevelConfigurationReference !R#1;matchingPrecedence:i !#2;distinguisherMethod:@FlowDistinguisherMethod *#3;rules:[@PolicyRulesWithSubjects La#4
 FlowSchemaStatus:conditions:[@FlowSchemaCondition Lm(type)Pm^type#1
 GroupSubject:name:s !R#1
@@ -746,9 +746,9 @@ LimitResponse:type:<LimitResponseType>s !R#1;queuing:@QueuingConfiguration *#2
 LimitedPriorityLevelConfiguration:nominalConcurrencyShares:i *!#1;limitResponse:@LimitResponse #2;lendablePercent:i *#3;borrowingLimitPercent:i *#4
 NonResourcePolicyRule:verbs:[s !RLs#1;nonResourceURLs:[s !RLs#6
 PolicyRulesWithSubjects:subjects:[@Subject !RLa#1;resourceRules:[@ResourcePolicyRule La#2;nonResourceRules:[@NonResourcePolicyRule La#3
-PriorityLevelConfiguration!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PriorityLevelConfigurationSpec #2;status:@PriorityLevelConfigurationStatus #3
+PriorityLevelConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PriorityLevelConfigurationSpec #2;status:@PriorityLevelConfigurationStatus #3
 PriorityLevelConfigurationCondition:type:<PriorityLevelConfigurationConditionType>s #1;status:<ConditionStatus>s #2;lastTransitionTime:t #3;reason:s #4;message:s #5
-PriorityLevelConfigurationList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PriorityLevelConfiguration !R#2
+PriorityLevelConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PriorityLevelConfiguration !R#2
 PriorityLevelConfigurationReference:name:s !R#1
 PriorityLevelConfigurationSpec:type:<PriorityLevelEnablement>s !R#1;limited:@LimitedPriorityLevelConfiguration *#2;exempt:@ExemptPriorityLevelConfiguration *#3
 PriorityLevelConfigurationStatus:conditions:[@PriorityLevelConfigurationCondition Lm(type)Pm^type#1
@@ -760,9 +760,9 @@ UserSubject:name:s !R#1`,
   'flowcontrol/v1beta1': `flowcontrol.apiserver.k8s.io/v1beta1
 ExemptPriorityLevelConfiguration:nominalConcurrencyShares:i *#1;lendablePercent:i *#2
 FlowDistinguisherMethod:type:<FlowDistinguisherMethodType>s !R#1
-FlowSchema!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@FlowSchemaSpec #2;status:@FlowSchemaStatus #3
+FlowSchema!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@FlowSchemaSpec #2;status:@FlowSchemaStatus #3
 FlowSchemaCondition:type:<FlowSchemaConditionType>s #1;status:<ConditionStatus>s #2;lastTransitionTime:t #3;reason:s #4;message:s #5
-FlowSchemaList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@FlowSchema !R#2
+FlowSchemaList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@FlowSchema !R#2
 FlowSchemaSpec:priorityLevelConfiguration:@PriorityLevelConfigurationReference !R#1;matchingPrecedence:i !#2;distinguisherMethod:@FlowDistinguisherMethod *#3;rules:[@PolicyRulesWithSubjects La#4
 FlowSchemaStatus:conditions:[@FlowSchemaCondition Lm(type)Pm^type#1
 GroupSubject:name:s !R#1
@@ -770,9 +770,9 @@ LimitResponse:type:<LimitResponseType>s !R#1;queuing:@QueuingConfiguration *#2
 LimitedPriorityLevelConfiguration:assuredConcurrencyShares:i !#1;limitResponse:@LimitResponse #2;lendablePercent:i *#3;borrowingLimitPercent:i *#4
 NonResourcePolicyRule:verbs:[s !RLs#1;nonResourceURLs:[s !RLs#6
 PolicyRulesWithSubjects:subjects:[@Subject !RLa#1;resourceRules:[@ResourcePolicyRule La#2;nonResourceRules:[@NonResourcePolicyRule La#3
-PriorityLevelConfiguration!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PriorityLevelConfigurationSpec #2;status:@PriorityLevelConfigurationStatus #3
+PriorityLevelConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PriorityLevelConfigurationSpec #2;status:@PriorityLevelConfigurationStatus #3
 PriorityLevelConfigurationCondition:type:<PriorityLevelConfigurationConditionType>s #1;status:<ConditionStatus>s #2;lastTransitionTime:t #3;reason:s #4;message:s #5
-PriorityLevelConfigurationList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PriorityLevelConfiguration !R#2
+PriorityLevelConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PriorityLevelConfiguration !R#2
 PriorityLevelConfigurationReference:name:s !R#1
 PriorityLevelConfigurationSpec:type:<PriorityLevelEnablement>s !R#1;limited:@LimitedPriorityLevelConfiguration *#2;exempt:@ExemptPriorityLevelConfiguration *#3
 PriorityLevelConfigurationStatus:conditions:[@PriorityLevelConfigurationCondition Lm(type)Pm^type#1
@@ -784,9 +784,9 @@ UserSubject:name:s !R#1`,
   'flowcontrol/v1beta2': `flowcontrol.apiserver.k8s.io/v1beta2
 ExemptPriorityLevelConfiguration:nominalConcurrencyShares:i *#1;lendablePercent:i *#2
 FlowDistinguisherMethod:type:<FlowDistinguisherMethodType>s !R#1
-FlowSchema!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@FlowSchemaSpec #2;status:@FlowSchemaStatus #3
+FlowSchema!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@FlowSchemaSpec #2;status:@FlowSchemaStatus #3
 FlowSchemaCondition:type:<FlowSchemaConditionType>s #1;status:<ConditionStatus>s #2;lastTransitionTime:t #3;reason:s #4;message:s #5
-FlowSchemaList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@FlowSchema !R#2
+FlowSchemaList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@FlowSchema !R#2
 FlowSchemaSpec:priorityLevelConfiguration:@PriorityLevelConfigurationReference !R#1;matchingPrecedence:i !#2;distinguisherMethod:@FlowDistinguisherMethod *#3;rules:[@PolicyRulesWithSubjects La#4
 FlowSchemaStatus:conditions:[@FlowSchemaCondition Lm(type)Pm^type#1
 GroupSubject:name:s !R#1
@@ -794,9 +794,9 @@ LimitResponse:type:<LimitResponseType>s !R#1;queuing:@QueuingConfiguration *#2
 LimitedPriorityLevelConfiguration:assuredConcurrencyShares:i !#1;limitResponse:@LimitResponse #2;lendablePercent:i *#3;borrowingLimitPercent:i *#4
 NonResourcePolicyRule:verbs:[s !RLs#1;nonResourceURLs:[s !RLs#6
 PolicyRulesWithSubjects:subjects:[@Subject !RLa#1;resourceRules:[@ResourcePolicyRule La#2;nonResourceRules:[@NonResourcePolicyRule La#3
-PriorityLevelConfiguration!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PriorityLevelConfigurationSpec #2;status:@PriorityLevelConfigurationStatus #3
+PriorityLevelConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PriorityLevelConfigurationSpec #2;status:@PriorityLevelConfigurationStatus #3
 PriorityLevelConfigurationCondition:type:<PriorityLevelConfigurationConditionType>s #1;status:<ConditionStatus>s #2;lastTransitionTime:t #3;reason:s #4;message:s #5
-PriorityLevelConfigurationList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PriorityLevelConfiguration !R#2
+PriorityLevelConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PriorityLevelConfiguration !R#2
 PriorityLevelConfigurationReference:name:s !R#1
 PriorityLevelConfigurationSpec:type:<PriorityLevelEnablement>s !R#1;limited:@LimitedPriorityLevelConfiguration *#2;exempt:@ExemptPriorityLevelConfiguration *#3
 PriorityLevelConfigurationStatus:conditions:[@PriorityLevelConfigurationCondition Lm(type)Pm^type#1
@@ -808,9 +808,9 @@ UserSubject:name:s !R#1`,
   'flowcontrol/v1beta3': `flowcontrol.apiserver.k8s.io/v1beta3
 ExemptPriorityLevelConfiguration:nominalConcurrencyShares:i *#1;lendablePercent:i *#2
 FlowDistinguisherMethod:type:<FlowDistinguisherMethodType>s !R#1
-FlowSchema!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@FlowSchemaSpec #2;status:@FlowSchemaStatus #3
+FlowSchema!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@FlowSchemaSpec #2;status:@FlowSchemaStatus #3
 FlowSchemaCondition:type:<FlowSchemaConditionType>s #1;status:<ConditionStatus>s #2;lastTransitionTime:t #3;reason:s #4;message:s #5
-FlowSchemaList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@FlowSchema !R#2
+FlowSchemaList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@FlowSchema !R#2
 FlowSchemaSpec:priorityLevelConfiguration:@PriorityLevelConfigurationReference !R#1;matchingPrecedence:i !#2;distinguisherMethod:@FlowDistinguisherMethod *#3;rules:[@PolicyRulesWithSubjects La#4
 FlowSchemaStatus:conditions:[@FlowSchemaCondition Lm(type)Pm^type#1
 GroupSubject:name:s !R#1
@@ -818,9 +818,9 @@ LimitResponse:type:<LimitResponseType>s !R#1;queuing:@QueuingConfiguration *#2
 LimitedPriorityLevelConfiguration:nominalConcurrencyShares:i !#1;limitResponse:@LimitResponse #2;lendablePercent:i *#3;borrowingLimitPercent:i *#4
 NonResourcePolicyRule:verbs:[s !RLs#1;nonResourceURLs:[s !RLs#6
 PolicyRulesWithSubjects:subjects:[@Subject !RLa#1;resourceRules:[@ResourcePolicyRule La#2;nonResourceRules:[@NonResourcePolicyRule La#3
-PriorityLevelConfiguration!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PriorityLevelConfigurationSpec #2;status:@PriorityLevelConfigurationStatus #3
+PriorityLevelConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PriorityLevelConfigurationSpec #2;status:@PriorityLevelConfigurationStatus #3
 PriorityLevelConfigurationCondition:type:<PriorityLevelConfigurationConditionType>s #1;status:<ConditionStatus>s #2;lastTransitionTime:t #3;reason:s #4;message:s #5
-PriorityLevelConfigurationList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PriorityLevelConfiguration !R#2
+PriorityLevelConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PriorityLevelConfiguration !R#2
 PriorityLevelConfigurationReference:name:s !R#1
 PriorityLevelConfigurationSpec:type:<PriorityLevelEnablement>s !R#1;limited:@LimitedPriorityLevelConfiguration *#2;exempt:@ExemptPriorityLevelConfiguration *#3
 PriorityLevelConfigurationStatus:conditions:[@PriorityLevelConfigurationCondition Lm(type)Pm^type#1
@@ -830,21 +830,21 @@ ServiceAccountSubject:namespace:s !R#1;name:s !R#2
 Subject:kind:<SubjectKind>s !R#1;user:@UserSubject *#2;group:@GroupSubject *#3;serviceAccount:@ServiceAccountSubject *#4
 UserSubject:name:s !R#1`,
   'imagepolicy/v1alpha1': `imagepolicy.k8s.io/v1alpha1
-ImageReview!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ImageReviewSpec !R#2;status:@ImageReviewStatus #3
+ImageReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ImageReviewSpec !R#2;status:@ImageReviewStatus #3
 ImageReviewContainerSpec:image:s #1
 ImageReviewSpec:containers:[@ImageReviewContainerSpec #1;annotations:{s #2;namespace:s #3
 ImageReviewStatus:allowed:b !R#1;reason:s #2;auditAnnotations:{s #3`,
   'meta/v1': `v1
-APIGroup!:kind:s #1;apiVersion:s #2;name:s !R#1;versions:[@GroupVersionForDiscovery !RLa#2;preferredVersion:@GroupVersionForDiscovery #3;serverAddressByClientCIDRs:[@ServerAddressByClientCIDR La#4
-APIGroupList!:kind:s #1;apiVersion:s #2;groups:[@APIGroup !RLa#1
+APIGroup!:kind:s;apiVersion:s;name:s !R#1;versions:[@GroupVersionForDiscovery !RLa#2;preferredVersion:@GroupVersionForDiscovery #3;serverAddressByClientCIDRs:[@ServerAddressByClientCIDR La#4
+APIGroupList!:kind:s;apiVersion:s;groups:[@APIGroup !RLa#1
 APIResource:name:s !R#1;singularName:s !R#6;namespaced:b !R#2;group:s #8;version:s #9;kind:s !R#3;verbs:<Verbs>%[s !R#4;shortNames:[s La#5;categories:[s La#7;storageVersionHash:s #10
-APIResourceList!:kind:s #1;apiVersion:s #2;groupVersion:s !R#1;resources:[@APIResource !RLa#2
-APIVersions!:kind:s #1;apiVersion:s #2;versions:[s !RLa#1;serverAddressByClientCIDRs:[@ServerAddressByClientCIDR !RLa#2
+APIResourceList!:kind:s;apiVersion:s;groupVersion:s !R#1;resources:[@APIResource !RLa#2
+APIVersions!:kind:s;apiVersion:s;versions:[s !RLa#1;serverAddressByClientCIDRs:[@ServerAddressByClientCIDR !RLa#2
 Condition:type:s !R#1;status:<ConditionStatus>s !R#2;observedGeneration:l #3;lastTransitionTime:t !R#4;reason:s !R#5;message:s !R#6
-CreateOptions!:kind:s #1;apiVersion:s #2;dryRun:[s #1;fieldManager:s #3;fieldValidation:s #4
-DeleteOptions!:kind:s #1;apiVersion:s #2;gracePeriodSeconds:l *#1;preconditions:@Preconditions *#2;orphanDependents:b *#3;propagationPolicy:<DeletionPropagation>s *#4;dryRun:[s La#5;ignoreStoreReadErrorWithClusterBreakingPotential:b *#6
+CreateOptions!:kind:s;apiVersion:s;dryRun:[s #1;fieldManager:s #3;fieldValidation:s #4
+DeleteOptions!:kind:s;apiVersion:s;gracePeriodSeconds:l *#1;preconditions:@Preconditions *#2;orphanDependents:b *#3;propagationPolicy:<DeletionPropagation>s *#4;dryRun:[s La#5;ignoreStoreReadErrorWithClusterBreakingPotential:b *#6
 FieldSelectorRequirement:key:s !R#1;operator:<FieldSelectorOperator>s !R#2;values:[s La#3
-GetOptions!:kind:s #1;apiVersion:s #2;resourceVersion:s #1
+GetOptions!:kind:s;apiVersion:s;resourceVersion:s #1
 GroupResource:group:s !R#1;resource:s !R#2
 GroupVersionForDiscovery:groupVersion:s !R#1;version:s !R#2
 GroupVersionKind:group:s !R#1;version:s !R#2;kind:s !R#3
@@ -852,46 +852,46 @@ GroupVersionResource:group:s !R#1;version:s !R#2;resource:s !R#3
 LabelSelector~:matchLabels:{s #1;matchExpressions:[@LabelSelectorRequirement La#2
 LabelSelectorRequirement:key:s !R#1;operator:<LabelSelectorOperator>s !R#2;values:[s La#3
 ListMeta:selfLink:s #1;resourceVersion:s #2;continue:s #3;remainingItemCount:l *#4;shardInfo:@ShardInfo *#5
-ListOptions!:kind:s #1;apiVersion:s #2;labelSelector:s #1;fieldSelector:s #2;watch:b #3;allowWatchBookmarks:b #9;resourceVersion:s #4;resourceVersionMatch:<ResourceVersionMatch>s #10;timeoutSeconds:l *#5;limit:l #7;continue:s #8;sendInitialEvents:b *#11;shardSelector:s #15
+ListOptions!:kind:s;apiVersion:s;labelSelector:s #1;fieldSelector:s #2;watch:b #3;allowWatchBookmarks:b #9;resourceVersion:s #4;resourceVersionMatch:<ResourceVersionMatch>s #10;timeoutSeconds:l *#5;limit:l #7;continue:s #8;sendInitialEvents:b *#11;shardSelector:s #15
 ManagedFieldsEntry:manager:s #1;operation:<ManagedFieldsOperationType>s #2;apiVersion:s #3;time:t *#4;fieldsType:s #6;fieldsV1:f *#7;subresource:s #8
 ObjectMeta:name:s #1;generateName:s #2;namespace:s #3;selfLink:s #4;uid:<types.UID>s #5;resourceVersion:s #6;generation:l #7;creationTimestamp:t z#8;deletionTimestamp:t *#9;deletionGracePeriodSeconds:l *#10;labels:{s #11;annotations:{s #12;ownerReferences:[@OwnerReference Lm(uid)Pm^uid#13;finalizers:[s LsPm#14;managedFields:[@ManagedFieldsEntry La#17
 OwnerReference~:apiVersion:s !R#5;kind:s !R#1;name:s !R#3;uid:<types.UID>s !R#4;controller:b *#6;blockOwnerDeletion:b *#7
-PartialObjectMetadata!:kind:s #1;apiVersion:s #2;metadata:@ObjectMeta #1
-PartialObjectMetadataList!:kind:s #1;apiVersion:s #2;metadata:@ListMeta #1;items:[@PartialObjectMetadata !R#2
-PatchOptions!:kind:s #1;apiVersion:s #2;dryRun:[s #1;force:b *#2;fieldManager:s #3;fieldValidation:s #4
+PartialObjectMetadata!:kind:s;apiVersion:s;metadata:@ObjectMeta #1
+PartialObjectMetadataList!:kind:s;apiVersion:s;metadata:@ListMeta #1;items:[@PartialObjectMetadata !R#2
+PatchOptions!:kind:s;apiVersion:s;dryRun:[s #1;force:b *#2;fieldManager:s #3;fieldValidation:s #4
 Preconditions:uid:<types.UID>s *#1;resourceVersion:s *#2
 ServerAddressByClientCIDR:clientCIDR:s !R#1;serverAddress:s !R#2
 ShardInfo:selector:s !R#1
-Status!:kind:s #1;apiVersion:s #2;metadata:@ListMeta #1;status:s #2;message:s #3;reason:<StatusReason>s #4;details:@StatusDetails *#5;code:i #6
+Status!:kind:s;apiVersion:s;metadata:@ListMeta #1;status:s #2;message:s #3;reason:<StatusReason>s #4;details:@StatusDetails *#5;code:i #6
 StatusCause:reason:<CauseType>s #1;message:s #2;field:s #3
 StatusDetails:name:s #1;group:s #2;kind:s #3;uid:<types.UID>s #6;causes:[@StatusCause La#4;retryAfterSeconds:i #5
-Table!:kind:s #1;apiVersion:s #2;metadata:@ListMeta;columnDefinitions:[@TableColumnDefinition !R;rows:[@TableRow !R
+Table!:kind:s;apiVersion:s;metadata:@ListMeta;columnDefinitions:[@TableColumnDefinition !R;rows:[@TableRow !R
 TableColumnDefinition:name:s !R;type:s !R;format:s !R;description:s !R;priority:i !R
 TableRow:cells:[I !R;conditions:[@TableRowCondition;object:r
 TableRowCondition:type:<RowConditionType>s !R;status:<ConditionStatus>s !R;reason:s;message:s
 TypeMeta:kind:s #1;apiVersion:s #2
-UpdateOptions!:kind:s #1;apiVersion:s #2;dryRun:[s #1;fieldManager:s #2;fieldValidation:s #3
+UpdateOptions!:kind:s;apiVersion:s;dryRun:[s #1;fieldManager:s #2;fieldValidation:s #3
 WatchEvent:type:s !R#1;object:r !R#2`,
   'metrics/v1beta1': `metrics.k8s.io/v1beta1
 ContainerMetrics:name:s !R#1;usage:<v1.ResourceList>{q !R#2
-NodeMetrics!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;timestamp:t !R#2;window:D !R#3;usage:<v1.ResourceList>{q !R#4
-NodeMetricsList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@NodeMetrics !R#2
-PodMetrics!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;timestamp:t !R#2;window:D !R#3;containers:[@ContainerMetrics !R#4
-PodMetricsList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PodMetrics !R#2`,
+NodeMetrics!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;timestamp:t !R#2;window:D !R#3;usage:<v1.ResourceList>{q !R#4
+NodeMetricsList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@NodeMetrics !R#2
+PodMetrics!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;timestamp:t !R#2;window:D !R#3;containers:[@ContainerMetrics !R#4
+PodMetricsList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PodMetrics !R#2`,
   'networking/v1': `networking.k8s.io/v1
 HTTPIngressPath:path:s #1;pathType:<PathType>s *!R#3;backend:@IngressBackend !R#2
 HTTPIngressRuleValue:paths:[@HTTPIngressPath !RLa#1
-IPAddress!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@IPAddressSpec R#2
-IPAddressList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@IPAddress !R#2
+IPAddress!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@IPAddressSpec R#2
+IPAddressList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@IPAddress !R#2
 IPAddressSpec:parentRef:@ParentReference *R#1
 IPBlock:cidr:s !R#1;except:[s La#2
-Ingress!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@IngressSpec #2;status:@IngressStatus #3
+Ingress!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@IngressSpec #2;status:@IngressStatus #3
 IngressBackend:service:@IngressServiceBackend *#4;resource:@core/v1.TypedLocalObjectReference *#3
-IngressClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@IngressClassSpec #2
-IngressClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@IngressClass !R#2
+IngressClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@IngressClassSpec #2
+IngressClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@IngressClass !R#2
 IngressClassParametersReference:apiGroup:s *#1;kind:s !R#2;name:s !R#3;scope:s *!#4;namespace:s *#5
 IngressClassSpec:controller:s #1;parameters:@IngressClassParametersReference *#2
-IngressList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Ingress !R#2
+IngressList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Ingress !R#2
 IngressLoadBalancerIngress:ip:s #1;hostname:s #2;ports:[@IngressPortStatus La#4
 IngressLoadBalancerStatus:ingress:[@IngressLoadBalancerIngress La#1
 IngressPortStatus:port:i !R#1;protocol:<Protocol>s !R#2;error:s *#3
@@ -901,32 +901,32 @@ IngressServiceBackend:name:s !R#1;port:@ServiceBackendPort #2
 IngressSpec:ingressClassName:s *#4;defaultBackend:@IngressBackend *#1;tls:[@IngressTLS La#2;rules:[@IngressRule La#3
 IngressStatus:loadBalancer:@IngressLoadBalancerStatus #1
 IngressTLS:hosts:[s La#1;secretName:s #2
-NetworkPolicy!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@NetworkPolicySpec #2
+NetworkPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@NetworkPolicySpec #2
 NetworkPolicyEgressRule:ports:[@NetworkPolicyPort La#1;to:[@NetworkPolicyPeer La#2
 NetworkPolicyIngressRule:ports:[@NetworkPolicyPort La#1;from:[@NetworkPolicyPeer La#2
-NetworkPolicyList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@NetworkPolicy !R#2
+NetworkPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@NetworkPolicy !R#2
 NetworkPolicyPeer:podSelector:@meta/v1.LabelSelector *#1;namespaceSelector:@meta/v1.LabelSelector *#2;ipBlock:@IPBlock *#3
 NetworkPolicyPort:protocol:<Protocol>s *#1;port:x *#2;endPort:i *#3
 NetworkPolicySpec:podSelector:@meta/v1.LabelSelector !#1;ingress:[@NetworkPolicyIngressRule La#2;egress:[@NetworkPolicyEgressRule La#3;policyTypes:[<PolicyType>s La#4
 ParentReference:group:s #1;resource:s R#2;namespace:s #3;name:s R#4
 ServiceBackendPort~:name:s #1;number:i #2
-ServiceCIDR!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ServiceCIDRSpec #2;status:@ServiceCIDRStatus #3
-ServiceCIDRList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ServiceCIDR !R#2
+ServiceCIDR!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ServiceCIDRSpec #2;status:@ServiceCIDRStatus #3
+ServiceCIDRList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ServiceCIDR !R#2
 ServiceCIDRSpec:cidrs:[s La#1
 ServiceCIDRStatus:conditions:[@meta/v1.Condition Lm(type)Pm^type#1`,
   'networking/v1beta1': `networking.k8s.io/v1beta1
 HTTPIngressPath:path:s #1;pathType:<PathType>s *R#3;backend:@IngressBackend !R#2
 HTTPIngressRuleValue:paths:[@HTTPIngressPath !RLa#1
-IPAddress!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@IPAddressSpec R#2
-IPAddressList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@IPAddress !R#2
+IPAddress!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@IPAddressSpec R#2
+IPAddressList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@IPAddress !R#2
 IPAddressSpec:parentRef:@ParentReference *R#1
-Ingress!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@IngressSpec #2;status:@IngressStatus #3
+Ingress!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@IngressSpec #2;status:@IngressStatus #3
 IngressBackend:serviceName:s #1;servicePort:x #2;resource:@core/v1.TypedLocalObjectReference *#3
-IngressClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@IngressClassSpec #2
-IngressClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@IngressClass !R#2
+IngressClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@IngressClassSpec #2
+IngressClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@IngressClass !R#2
 IngressClassParametersReference:apiGroup:s *#1;kind:s !R#2;name:s !R#3;scope:s *!#4;namespace:s *#5
 IngressClassSpec:controller:s #1;parameters:@IngressClassParametersReference *#2
-IngressList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Ingress !R#2
+IngressList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Ingress !R#2
 IngressLoadBalancerIngress:ip:s #1;hostname:s #2;ports:[@IngressPortStatus La#4
 IngressLoadBalancerStatus:ingress:[@IngressLoadBalancerIngress La#1
 IngressPortStatus:port:i !R#1;protocol:<v1.Protocol>s !R#2;error:s *#3
@@ -936,75 +936,75 @@ IngressSpec:ingressClassName:s *#4;backend:@IngressBackend *#1;tls:[@IngressTLS 
 IngressStatus:loadBalancer:@IngressLoadBalancerStatus #1
 IngressTLS:hosts:[s La#1;secretName:s #2
 ParentReference:group:s #1;resource:s R#2;namespace:s #3;name:s R#4
-ServiceCIDR!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ServiceCIDRSpec #2;status:@ServiceCIDRStatus #3
-ServiceCIDRList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ServiceCIDR !R#2
+ServiceCIDR!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ServiceCIDRSpec #2;status:@ServiceCIDRStatus #3
+ServiceCIDRList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ServiceCIDR !R#2
 ServiceCIDRSpec:cidrs:[s La#1
 ServiceCIDRStatus:conditions:[@meta/v1.Condition Lm(type)Pm^type#1`,
   'node/v1': `node.k8s.io/v1
 Overhead:podFixed:<ResourceList>{q #1
-RuntimeClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;handler:s !R#2;overhead:@Overhead *#3;scheduling:@Scheduling *#4
-RuntimeClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@RuntimeClass !R#2
+RuntimeClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;handler:s !R#2;overhead:@Overhead *#3;scheduling:@Scheduling *#4
+RuntimeClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@RuntimeClass !R#2
 Scheduling:nodeSelector:{s Ma#1;tolerations:[@core/v1.Toleration La#2`,
   'node/v1alpha1': `node.k8s.io/v1alpha1
 Overhead:podFixed:<v1.ResourceList>{q #1
-RuntimeClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@RuntimeClassSpec !#2
-RuntimeClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@RuntimeClass !R#2
+RuntimeClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@RuntimeClassSpec !#2
+RuntimeClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@RuntimeClass !R#2
 RuntimeClassSpec:runtimeHandler:s !R#1;overhead:@Overhead *#2;scheduling:@Scheduling *#3
 Scheduling:nodeSelector:{s Ma#1;tolerations:[@core/v1.Toleration La#2`,
   'node/v1beta1': `node.k8s.io/v1beta1
 Overhead:podFixed:<v1.ResourceList>{q #1
-RuntimeClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;handler:s !R#2;overhead:@Overhead *#3;scheduling:@Scheduling *#4
-RuntimeClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@RuntimeClass !R#2
+RuntimeClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;handler:s !R#2;overhead:@Overhead *#3;scheduling:@Scheduling *#4
+RuntimeClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@RuntimeClass !R#2
 Scheduling:nodeSelector:{s Ma#1;tolerations:[@core/v1.Toleration La#2`,
   'policy/v1': `policy/v1
-Eviction!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;deleteOptions:@meta/v1.DeleteOptions *#2
-PodDisruptionBudget!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PodDisruptionBudgetSpec #2;status:@PodDisruptionBudgetStatus #3
-PodDisruptionBudgetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PodDisruptionBudget !R#2
+Eviction!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;deleteOptions:@meta/v1.DeleteOptions *#2
+PodDisruptionBudget!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PodDisruptionBudgetSpec #2;status:@PodDisruptionBudgetStatus #3
+PodDisruptionBudgetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PodDisruptionBudget !R#2
 PodDisruptionBudgetSpec:minAvailable:x *#1;selector:@meta/v1.LabelSelector *Pr#2;maxUnavailable:x *#3;unhealthyPodEvictionPolicy:<UnhealthyPodEvictionPolicyType>s *#4
 PodDisruptionBudgetStatus:observedGeneration:l #1;disruptedPods:{t #2;disruptionsAllowed:i !#3;currentHealthy:i !#4;desiredHealthy:i !#5;expectedPods:i !#6;conditions:[@meta/v1.Condition Lm(type)Pm^type#7`,
   'policy/v1beta1': `policy/v1beta1
-Eviction!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;deleteOptions:@meta/v1.DeleteOptions *#2
-PodDisruptionBudget!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PodDisruptionBudgetSpec #2;status:@PodDisruptionBudgetStatus #3
-PodDisruptionBudgetList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PodDisruptionBudget !R#2
+Eviction!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;deleteOptions:@meta/v1.DeleteOptions *#2
+PodDisruptionBudget!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PodDisruptionBudgetSpec #2;status:@PodDisruptionBudgetStatus #3
+PodDisruptionBudgetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PodDisruptionBudget !R#2
 PodDisruptionBudgetSpec:minAvailable:x *#1;selector:@meta/v1.LabelSelector *Pr#2;maxUnavailable:x *#3;unhealthyPodEvictionPolicy:<UnhealthyPodEvictionPolicyType>s *#4
 PodDisruptionBudgetStatus:observedGeneration:l #1;disruptedPods:{t #2;disruptionsAllowed:i !#3;currentHealthy:i !#4;desiredHealthy:i !#5;expectedPods:i !#6;conditions:[@meta/v1.Condition Lm(type)Pm^type#7`,
   'rbac/v1': `rbac.authorization.k8s.io/v1
 AggregationRule:clusterRoleSelectors:[@meta/v1.LabelSelector La#1
-ClusterRole!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2;aggregationRule:@AggregationRule *#3
-ClusterRoleBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
-ClusterRoleBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ClusterRoleBinding !R#2
-ClusterRoleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ClusterRole !R#2
+ClusterRole!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2;aggregationRule:@AggregationRule *#3
+ClusterRoleBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
+ClusterRoleBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ClusterRoleBinding !R#2
+ClusterRoleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ClusterRole !R#2
 PolicyRule:verbs:[s !RLa#1;apiGroups:[s La#2;resources:[s La#3;resourceNames:[s La#4;nonResourceURLs:[s La#5
-Role!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2
-RoleBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
-RoleBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@RoleBinding !R#2
-RoleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Role !R#2
+Role!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2
+RoleBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
+RoleBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@RoleBinding !R#2
+RoleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Role !R#2
 RoleRef~:apiGroup:s !#1;kind:s !R#2;name:s !R#3
 Subject~:kind:s !R#1;apiGroup:s #2;name:s !R#3;namespace:s #4`,
   'rbac/v1alpha1': `rbac.authorization.k8s.io/v1alpha1
 AggregationRule:clusterRoleSelectors:[@meta/v1.LabelSelector La#1
-ClusterRole!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2;aggregationRule:@AggregationRule *#3
-ClusterRoleBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
-ClusterRoleBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ClusterRoleBinding !R#2
-ClusterRoleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ClusterRole !R#2
+ClusterRole!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2;aggregationRule:@AggregationRule *#3
+ClusterRoleBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
+ClusterRoleBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ClusterRoleBinding !R#2
+ClusterRoleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ClusterRole !R#2
 PolicyRule:verbs:[s !RLa#1;apiGroups:[s La#3;resources:[s La#4;resourceNames:[s La#5;nonResourceURLs:[s La#6
-Role!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2
-RoleBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
-RoleBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@RoleBinding !R#2
-RoleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Role !R#2
+Role!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2
+RoleBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
+RoleBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@RoleBinding !R#2
+RoleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Role !R#2
 RoleRef~:apiGroup:s !#1;kind:s !R#2;name:s !R#3
 Subject~:kind:s !R#1;apiVersion:s #2;name:s !R#3;namespace:s #4`,
   'rbac/v1beta1': `rbac.authorization.k8s.io/v1beta1
 AggregationRule:clusterRoleSelectors:[@meta/v1.LabelSelector La#1
-ClusterRole!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2;aggregationRule:@AggregationRule *#3
-ClusterRoleBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
-ClusterRoleBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ClusterRoleBinding !R#2
-ClusterRoleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ClusterRole !R#2
+ClusterRole!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2;aggregationRule:@AggregationRule *#3
+ClusterRoleBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
+ClusterRoleBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ClusterRoleBinding !R#2
+ClusterRoleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ClusterRole !R#2
 PolicyRule:verbs:[s !RLa#1;apiGroups:[s La#2;resources:[s La#3;resourceNames:[s La#4;nonResourceURLs:[s La#5
-Role!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2
-RoleBinding!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
-RoleBindingList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@RoleBinding !R#2
-RoleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Role !R#2
+Role!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;rules:[@PolicyRule !La#2
+RoleBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;subjects:[@Subject La#2;roleRef:@RoleRef !R#3
+RoleBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@RoleBinding !R#2
+RoleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Role !R#2
 RoleRef~:apiGroup:s !#1;kind:s !R#2;name:s !R#3
 Subject~:kind:s !R#1;apiGroup:s #2;name:s !R#3;namespace:s #4`,
   'resource/v1': `resource.k8s.io/v1
@@ -1023,9 +1023,9 @@ DeviceAttribute:int:l *#2;bool:b *#3;string:s *#4;version:s *#5;ints:[l La#6;boo
 DeviceCapacity:value:q !R#1;requestPolicy:@CapacityRequestPolicy *#2
 DeviceClaim:requests:[@DeviceRequest !La#1;constraints:[@DeviceConstraint La#2;config:[@DeviceClaimConfiguration La#3
 DeviceClaimConfiguration:requests:[s La#1;opaque:@OpaqueDeviceConfiguration *#2/1
-DeviceClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceClassSpec !R#2
+DeviceClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceClassSpec !R#2
 DeviceClassConfiguration:opaque:@OpaqueDeviceConfiguration *#1/1
-DeviceClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@DeviceClass !R#2
+DeviceClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@DeviceClass !R#2
 DeviceClassSpec:selectors:[@DeviceSelector La#1;config:[@DeviceClassConfiguration La#2;extendedResourceName:s *#4
 DeviceConfiguration:opaque:@OpaqueDeviceConfiguration *#1
 DeviceConstraint:requests:[s La#1;matchAttribute:<FullyQualifiedName>s *#2;distinctAttribute:<FullyQualifiedName>s *#3
@@ -1040,28 +1040,28 @@ ExactDeviceRequest:deviceClassName:s !R#1;selectors:[@DeviceSelector La#2;alloca
 NetworkDeviceData:interfaceName:s #1;ips:[s La#2;hardwareAddress:s #3
 NodeAllocatableResourceMapping:capacityKey:<QualifiedName>s *#1;allocationMultiplier:q *#2
 OpaqueDeviceConfiguration:driver:s !R#1;parameters:r !R#2
-ResourceClaim!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimSpec !R#2;status:@ResourceClaimStatus #3
+ResourceClaim!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimSpec !R#2;status:@ResourceClaimStatus #3
 ResourceClaimConsumerReference:apiGroup:s #1;resource:s !R#3;name:s !R#4;uid:<types.UID>s !R#5
-ResourceClaimList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaim !R#2
+ResourceClaimList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaim !R#2
 ResourceClaimSpec:devices:@DeviceClaim !#1
 ResourceClaimStatus:allocation:@AllocationResult *#1;reservedFor:[@ResourceClaimConsumerReference Lm(uid)Pm^uid#2;devices:[@AllocatedDeviceStatus Lm(driver,device,pool,shareID)#4
-ResourceClaimTemplate!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimTemplateSpec !R#2
-ResourceClaimTemplateList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaimTemplate !R#2
+ResourceClaimTemplate!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimTemplateSpec !R#2
+ResourceClaimTemplateList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaimTemplate !R#2
 ResourceClaimTemplateSpec:metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimSpec !R#2
 ResourcePool:name:s !R#1;generation:l !R#2;resourceSliceCount:l !R#3
-ResourceSlice!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceSliceSpec !R#2
-ResourceSliceList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceSlice !R#2
+ResourceSlice!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceSliceSpec !R#2
+ResourceSliceList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceSlice !R#2
 ResourceSliceSpec:driver:s !R#1;pool:@ResourcePool !R#2;nodeName:s *#3;nodeSelector:@core/v1.NodeSelector *#4;allNodes:b *#5;devices:[@Device La#6;perDeviceNodeSelection:b *#7;sharedCounters:[@CounterSet La#8`,
   'resource/v1alpha3': `resource.k8s.io/v1alpha3
 DeviceTaint:key:s !R#1;value:s #2;effect:<DeviceTaintEffect>s !R#3;timeAdded:t *#4
-DeviceTaintRule!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceTaintRuleSpec !R#2;status:@DeviceTaintRuleStatus #3
-DeviceTaintRuleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@DeviceTaintRule !R#2
+DeviceTaintRule!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceTaintRuleSpec !R#2;status:@DeviceTaintRuleStatus #3
+DeviceTaintRuleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@DeviceTaintRule !R#2
 DeviceTaintRuleSpec:deviceSelector:@DeviceTaintSelector *#1;taint:@DeviceTaint R#2
 DeviceTaintRuleStatus:conditions:[@meta/v1.Condition Lm(type)Pm^type#1
 DeviceTaintSelector:driver:s *#2;pool:s *#3;device:s *#4
 PoolStatus:driver:s R#1;poolName:s R#2;generation:l !R#9;resourceSliceCount:i *#8;totalDevices:i *#4;allocatedDevices:i *#5;availableDevices:i *#6;unavailableDevices:i *#7;nodeName:s *#3;validationError:s *#10
-ResourcePoolStatusRequest!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta R#1;spec:@ResourcePoolStatusRequestSpec !R#2;status:@ResourcePoolStatusRequestStatus *#3
-ResourcePoolStatusRequestList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourcePoolStatusRequest !R#2
+ResourcePoolStatusRequest!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta R#1;spec:@ResourcePoolStatusRequestSpec !R#2;status:@ResourcePoolStatusRequestStatus *#3
+ResourcePoolStatusRequestList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourcePoolStatusRequest !R#2
 ResourcePoolStatusRequestSpec:driver:s !R#1;poolName:s *#2;limit:i *#3=100
 ResourcePoolStatusRequestStatus:poolCount:i *R#6;pools:[@PoolStatus La#2;conditions:[@meta/v1.Condition Lm(type)Pm^type#3`,
   'resource/v1beta1': `resource.k8s.io/v1beta1
@@ -1081,9 +1081,9 @@ DeviceAttribute:int:l *#2;bool:b *#3;string:s *#4;version:s *#5;ints:[l La#6;boo
 DeviceCapacity:value:q !R#1;requestPolicy:@CapacityRequestPolicy *#2
 DeviceClaim:requests:[@DeviceRequest !La#1;constraints:[@DeviceConstraint La#2;config:[@DeviceClaimConfiguration La#3
 DeviceClaimConfiguration:requests:[s La#1;opaque:@OpaqueDeviceConfiguration *#2/1
-DeviceClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceClassSpec !R#2
+DeviceClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceClassSpec !R#2
 DeviceClassConfiguration:opaque:@OpaqueDeviceConfiguration *#1/1
-DeviceClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@DeviceClass !R#2
+DeviceClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@DeviceClass !R#2
 DeviceClassSpec:selectors:[@DeviceSelector La#1;config:[@DeviceClassConfiguration La#2;extendedResourceName:s *#4
 DeviceConfiguration:opaque:@OpaqueDeviceConfiguration *#1
 DeviceConstraint:requests:[s La#1;matchAttribute:<FullyQualifiedName>s *#2;distinctAttribute:<FullyQualifiedName>s *#3
@@ -1097,17 +1097,17 @@ DeviceToleration:key:s #1;operator:<DeviceTolerationOperator>s #2="Equal";value:
 NetworkDeviceData:interfaceName:s #1;ips:[s La#2;hardwareAddress:s #3
 NodeAllocatableResourceMapping:capacityKey:<QualifiedName>s *#1;allocationMultiplier:q *#2
 OpaqueDeviceConfiguration:driver:s !R#1;parameters:r !R#2
-ResourceClaim!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimSpec !R#2;status:@ResourceClaimStatus #3
+ResourceClaim!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimSpec !R#2;status:@ResourceClaimStatus #3
 ResourceClaimConsumerReference:apiGroup:s #1;resource:s !R#3;name:s !R#4;uid:<types.UID>s !R#5
-ResourceClaimList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaim !R#2
+ResourceClaimList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaim !R#2
 ResourceClaimSpec:devices:@DeviceClaim !#1
 ResourceClaimStatus:allocation:@AllocationResult *#1;reservedFor:[@ResourceClaimConsumerReference Lm(uid)Pm^uid#2;devices:[@AllocatedDeviceStatus Lm(driver,device,pool,shareID)#4
-ResourceClaimTemplate!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimTemplateSpec !R#2
-ResourceClaimTemplateList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaimTemplate !R#2
+ResourceClaimTemplate!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimTemplateSpec !R#2
+ResourceClaimTemplateList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaimTemplate !R#2
 ResourceClaimTemplateSpec:metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimSpec !R#2
 ResourcePool:name:s !R#1;generation:l !R#2;resourceSliceCount:l !R#3
-ResourceSlice!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceSliceSpec !R#2
-ResourceSliceList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceSlice !R#2
+ResourceSlice!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceSliceSpec !R#2
+ResourceSliceList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceSlice !R#2
 ResourceSliceSpec:driver:s !R#1;pool:@ResourcePool !R#2;nodeName:s #3;nodeSelector:@core/v1.NodeSelector *#4;allNodes:b #5;devices:[@Device La#6;perDeviceNodeSelection:b *#7;sharedCounters:[@CounterSet La#8`,
   'resource/v1beta2': `resource.k8s.io/v1beta2
 AllocatedDeviceStatus:driver:s !R#1;pool:s !R#2;device:s !R#3;shareID:s *#7;conditions:[@meta/v1.Condition !Lm(type)#4;data:r *#5;networkData:@NetworkDeviceData *#6
@@ -1125,9 +1125,9 @@ DeviceAttribute:int:l *#2;bool:b *#3;string:s *#4;version:s *#5;ints:[l La#6;boo
 DeviceCapacity:value:q !R#1;requestPolicy:@CapacityRequestPolicy *#2
 DeviceClaim:requests:[@DeviceRequest !La#1;constraints:[@DeviceConstraint La#2;config:[@DeviceClaimConfiguration La#3
 DeviceClaimConfiguration:requests:[s La#1;opaque:@OpaqueDeviceConfiguration *#2/1
-DeviceClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceClassSpec !R#2
+DeviceClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceClassSpec !R#2
 DeviceClassConfiguration:opaque:@OpaqueDeviceConfiguration *#1/1
-DeviceClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@DeviceClass !R#2
+DeviceClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@DeviceClass !R#2
 DeviceClassSpec:selectors:[@DeviceSelector La#1;config:[@DeviceClassConfiguration La#2;extendedResourceName:s *#4
 DeviceConfiguration:opaque:@OpaqueDeviceConfiguration *#1
 DeviceConstraint:requests:[s La#1;matchAttribute:<FullyQualifiedName>s *#2;distinctAttribute:<FullyQualifiedName>s *#3
@@ -1137,8 +1137,8 @@ DeviceRequestAllocationResult:request:s !R#1;driver:s !R#2;pool:s !R#3;device:s 
 DeviceSelector:cel:@CELDeviceSelector *#1
 DeviceSubRequest:name:s !R#1;deviceClassName:s !R#2;selectors:[@DeviceSelector La#3;allocationMode:<DeviceAllocationMode>s #4;count:l #5;tolerations:[@DeviceToleration La#6;capacity:@CapacityRequirements *#7
 DeviceTaint:key:s !R#1;value:s #2;effect:<DeviceTaintEffect>s !R#3;timeAdded:t *#4
-DeviceTaintRule!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceTaintRuleSpec !R#2;status:@DeviceTaintRuleStatus #3
-DeviceTaintRuleList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@DeviceTaintRule !R#2
+DeviceTaintRule!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeviceTaintRuleSpec !R#2;status:@DeviceTaintRuleStatus #3
+DeviceTaintRuleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@DeviceTaintRule !R#2
 DeviceTaintRuleSpec:deviceSelector:@DeviceTaintSelector *#1;taint:@DeviceTaint R#2
 DeviceTaintRuleStatus:conditions:[@meta/v1.Condition Lm(type)Pm^type#1
 DeviceTaintSelector:driver:s *#2;pool:s *#3;device:s *#4
@@ -1147,26 +1147,26 @@ ExactDeviceRequest:deviceClassName:s !R#1;selectors:[@DeviceSelector La#2;alloca
 NetworkDeviceData:interfaceName:s #1;ips:[s La#2;hardwareAddress:s #3
 NodeAllocatableResourceMapping:capacityKey:<QualifiedName>s *#1;allocationMultiplier:q *#2
 OpaqueDeviceConfiguration:driver:s !R#1;parameters:r !R#2
-ResourceClaim!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimSpec !R#2;status:@ResourceClaimStatus #3
+ResourceClaim!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimSpec !R#2;status:@ResourceClaimStatus #3
 ResourceClaimConsumerReference:apiGroup:s #1;resource:s !R#3;name:s !R#4;uid:<types.UID>s !R#5
-ResourceClaimList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaim !R#2
+ResourceClaimList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaim !R#2
 ResourceClaimSpec:devices:@DeviceClaim !#1
 ResourceClaimStatus:allocation:@AllocationResult *#1;reservedFor:[@ResourceClaimConsumerReference Lm(uid)Pm^uid#2;devices:[@AllocatedDeviceStatus Lm(driver,device,pool,shareID)#4
-ResourceClaimTemplate!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimTemplateSpec !R#2
-ResourceClaimTemplateList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaimTemplate !R#2
+ResourceClaimTemplate!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimTemplateSpec !R#2
+ResourceClaimTemplateList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceClaimTemplate !R#2
 ResourceClaimTemplateSpec:metadata:@meta/v1.ObjectMeta #1;spec:@ResourceClaimSpec !R#2
 ResourcePool:name:s !R#1;generation:l !R#2;resourceSliceCount:l !R#3
-ResourceSlice!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceSliceSpec !R#2
-ResourceSliceList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@ResourceSlice !R#2
+ResourceSlice!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ResourceSliceSpec !R#2
+ResourceSliceList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ResourceSlice !R#2
 ResourceSliceSpec:driver:s !R#1;pool:@ResourcePool !R#2;nodeName:s *#3;nodeSelector:@core/v1.NodeSelector *#4;allNodes:b *#5;devices:[@Device La#6;perDeviceNodeSelection:b *#7;sharedCounters:[@CounterSet La#8`,
   'scheduling/v1': `scheduling.k8s.io/v1
-PriorityClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;value:i !#2;globalDefault:b #3;description:s #4;preemptionPolicy:<PreemptionPolicy>s *#5
-PriorityClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PriorityClass !R#2`,
+PriorityClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;value:i !#2;globalDefault:b #3;description:s #4;preemptionPolicy:<PreemptionPolicy>s *#5
+PriorityClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PriorityClass !R#2`,
   'scheduling/v1alpha2': `scheduling.k8s.io/v1alpha2
 BasicSchedulingPolicy:
 GangSchedulingPolicy:minCount:i !R#1
-PodGroup!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@PodGroupSpec !R#2;status:@PodGroupStatus #3
-PodGroupList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PodGroup !R#2
+PodGroup!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@PodGroupSpec !R#2;status:@PodGroupStatus #3
+PodGroupList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PodGroup !R#2
 PodGroupResourceClaim:name:s !R#1;resourceClaimName:s *#2;resourceClaimTemplateName:s *#3
 PodGroupResourceClaimStatus:name:s !R#1;resourceClaimName:s *#2
 PodGroupSchedulingConstraints:topology:[@TopologyConstraint La#1
@@ -1177,71 +1177,71 @@ PodGroupTemplate:name:s !R#1;schedulingPolicy:@PodGroupSchedulingPolicy !R#2;sch
 PodGroupTemplateReference:workload:@WorkloadPodGroupTemplateReference *!#1
 TopologyConstraint:key:s !R#1
 TypedLocalObjectReference:apiGroup:s #1;kind:s !R#2;name:s !R#3
-Workload!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@WorkloadSpec !R#2
-WorkloadList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@Workload !R#2
+Workload!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@WorkloadSpec !R#2
+WorkloadList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Workload !R#2
 WorkloadPodGroupTemplateReference:workloadName:s !R#1;podGroupTemplateName:s !R#2
 WorkloadSpec:controllerRef:@TypedLocalObjectReference *#1;podGroupTemplates:[@PodGroupTemplate !RLm(name)#2`,
   'scheduling/v1beta1': `scheduling.k8s.io/v1beta1
-PriorityClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;value:i !#2;globalDefault:b #3;description:s #4;preemptionPolicy:<v1.PreemptionPolicy>s *#5
-PriorityClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@PriorityClass !R#2`,
+PriorityClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;value:i !#2;globalDefault:b #3;description:s #4;preemptionPolicy:<v1.PreemptionPolicy>s *#5
+PriorityClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PriorityClass !R#2`,
   'storage/v1': `storage.k8s.io/v1
-CSIDriver!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CSIDriverSpec !R#2
-CSIDriverList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CSIDriver !R#2
+CSIDriver!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CSIDriverSpec !R#2
+CSIDriverList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CSIDriver !R#2
 CSIDriverSpec:attachRequired:b *#1;podInfoOnMount:b *#2;volumeLifecycleModes:[<VolumeLifecycleMode>s Ls#3;storageCapacity:b *#4;fsGroupPolicy:<FSGroupPolicy>s *#5;tokenRequests:[@TokenRequest La#6;requiresRepublish:b *#7;seLinuxMount:b *#8;nodeAllocatableUpdatePeriodSeconds:l *#9;serviceAccountTokenInSecrets:b *#10;preventPodSchedulingIfMissing:b *#11
-CSINode!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CSINodeSpec !R#2
+CSINode!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CSINodeSpec !R#2
 CSINodeDriver:name:s !R#1;nodeID:s !R#2;topologyKeys:[s !La#3;allocatable:@VolumeNodeResources *#4
-CSINodeList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CSINode !R#2
+CSINodeList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CSINode !R#2
 CSINodeSpec:drivers:[@CSINodeDriver !RLm(name)Pm^name#1
-CSIStorageCapacity!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;nodeTopology:@meta/v1.LabelSelector *#2;storageClassName:s !R#3;capacity:q *#4;maximumVolumeSize:q *#5
-CSIStorageCapacityList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CSIStorageCapacity !R#2
-StorageClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;provisioner:s !R#2;parameters:{s #3;reclaimPolicy:<PersistentVolumeReclaimPolicy>s *#4;mountOptions:[s La#5;allowVolumeExpansion:b *#6;volumeBindingMode:<VolumeBindingMode>s *#7;allowedTopologies:[@core/v1.TopologySelectorTerm La#8
-StorageClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@StorageClass !R#2
+CSIStorageCapacity!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;nodeTopology:@meta/v1.LabelSelector *#2;storageClassName:s !R#3;capacity:q *#4;maximumVolumeSize:q *#5
+CSIStorageCapacityList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CSIStorageCapacity !R#2
+StorageClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;provisioner:s !R#2;parameters:{s #3;reclaimPolicy:<PersistentVolumeReclaimPolicy>s *#4;mountOptions:[s La#5;allowVolumeExpansion:b *#6;volumeBindingMode:<VolumeBindingMode>s *#7;allowedTopologies:[@core/v1.TopologySelectorTerm La#8
+StorageClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@StorageClass !R#2
 TokenRequest:audience:s !R#1;expirationSeconds:l *#2
-VolumeAttachment!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@VolumeAttachmentSpec !R#2;status:@VolumeAttachmentStatus #3
-VolumeAttachmentList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttachment !R#2
+VolumeAttachment!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@VolumeAttachmentSpec !R#2;status:@VolumeAttachmentStatus #3
+VolumeAttachmentList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttachment !R#2
 VolumeAttachmentSource:persistentVolumeName:s *#1;inlineVolumeSpec:@core/v1.PersistentVolumeSpec *#2
 VolumeAttachmentSpec:attacher:s !R#1;source:@VolumeAttachmentSource !R#2;nodeName:s !R#3
 VolumeAttachmentStatus:attached:b !R#1;attachmentMetadata:{s #2;attachError:@VolumeError *#3;detachError:@VolumeError *#4
-VolumeAttributesClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;driverName:s !R#2;parameters:{s #3
-VolumeAttributesClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttributesClass !R#2
+VolumeAttributesClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;driverName:s !R#2;parameters:{s #3
+VolumeAttributesClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttributesClass !R#2
 VolumeError:time:t #1;message:s #2;errorCode:i *#3
 VolumeNodeResources:count:i *#1`,
   'storage/v1alpha1': `storage.k8s.io/v1alpha1
-CSIStorageCapacity!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;nodeTopology:@meta/v1.LabelSelector *#2;storageClassName:s !R#3;capacity:q *#4;maximumVolumeSize:q *#5
-CSIStorageCapacityList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CSIStorageCapacity !R#2
-VolumeAttachment!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@VolumeAttachmentSpec !R#2;status:@VolumeAttachmentStatus #3
-VolumeAttachmentList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttachment !R#2
+CSIStorageCapacity!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;nodeTopology:@meta/v1.LabelSelector *#2;storageClassName:s !R#3;capacity:q *#4;maximumVolumeSize:q *#5
+CSIStorageCapacityList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CSIStorageCapacity !R#2
+VolumeAttachment!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@VolumeAttachmentSpec !R#2;status:@VolumeAttachmentStatus #3
+VolumeAttachmentList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttachment !R#2
 VolumeAttachmentSource:persistentVolumeName:s *#1;inlineVolumeSpec:@core/v1.PersistentVolumeSpec *#2
 VolumeAttachmentSpec:attacher:s !R#1;source:@VolumeAttachmentSource !R#2;nodeName:s !R#3
 VolumeAttachmentStatus:attached:b !R#1;attachmentMetadata:{s #2;attachError:@VolumeError *#3;detachError:@VolumeError *#4
-VolumeAttributesClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;driverName:s !R#2;parameters:{s #3
-VolumeAttributesClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttributesClass !R#2
+VolumeAttributesClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;driverName:s !R#2;parameters:{s #3
+VolumeAttributesClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttributesClass !R#2
 VolumeError:time:t #1;message:s #2;errorCode:i *#3`,
   'storage/v1beta1': `storage.k8s.io/v1beta1
-CSIDriver!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CSIDriverSpec !R#2
-CSIDriverList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CSIDriver !R#2
+CSIDriver!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CSIDriverSpec !R#2
+CSIDriverList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CSIDriver !R#2
 CSIDriverSpec:attachRequired:b *#1;podInfoOnMount:b *#2;volumeLifecycleModes:[<VolumeLifecycleMode>s Ls#3;storageCapacity:b *#4;fsGroupPolicy:<FSGroupPolicy>s *#5;tokenRequests:[@TokenRequest La#6;requiresRepublish:b *#7;seLinuxMount:b *#8;nodeAllocatableUpdatePeriodSeconds:l *#9;serviceAccountTokenInSecrets:b *#10;preventPodSchedulingIfMissing:b *#11
-CSINode!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@CSINodeSpec !R#2
+CSINode!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CSINodeSpec !R#2
 CSINodeDriver:name:s !R#1;nodeID:s !R#2;topologyKeys:[s !La#3;allocatable:@VolumeNodeResources *#4
-CSINodeList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CSINode !R#2
+CSINodeList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CSINode !R#2
 CSINodeSpec:drivers:[@CSINodeDriver !RLm(name)Pm^name#1
-CSIStorageCapacity!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;nodeTopology:@meta/v1.LabelSelector *#2;storageClassName:s !R#3;capacity:q *#4;maximumVolumeSize:q *#5
-CSIStorageCapacityList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@CSIStorageCapacity !R#2
-StorageClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;provisioner:s !R#2;parameters:{s #3;reclaimPolicy:<v1.PersistentVolumeReclaimPolicy>s *#4;mountOptions:[s La#5;allowVolumeExpansion:b *#6;volumeBindingMode:<VolumeBindingMode>s *#7;allowedTopologies:[@core/v1.TopologySelectorTerm La#8
-StorageClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@StorageClass !R#2
+CSIStorageCapacity!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;nodeTopology:@meta/v1.LabelSelector *#2;storageClassName:s !R#3;capacity:q *#4;maximumVolumeSize:q *#5
+CSIStorageCapacityList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CSIStorageCapacity !R#2
+StorageClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;provisioner:s !R#2;parameters:{s #3;reclaimPolicy:<v1.PersistentVolumeReclaimPolicy>s *#4;mountOptions:[s La#5;allowVolumeExpansion:b *#6;volumeBindingMode:<VolumeBindingMode>s *#7;allowedTopologies:[@core/v1.TopologySelectorTerm La#8
+StorageClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@StorageClass !R#2
 TokenRequest:audience:s !R#1;expirationSeconds:l *#2
-VolumeAttachment!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@VolumeAttachmentSpec !R#2;status:@VolumeAttachmentStatus #3
-VolumeAttachmentList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttachment !R#2
+VolumeAttachment!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@VolumeAttachmentSpec !R#2;status:@VolumeAttachmentStatus #3
+VolumeAttachmentList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttachment !R#2
 VolumeAttachmentSource:persistentVolumeName:s *#1;inlineVolumeSpec:@core/v1.PersistentVolumeSpec *#2
 VolumeAttachmentSpec:attacher:s !R#1;source:@VolumeAttachmentSource !R#2;nodeName:s !R#3
 VolumeAttachmentStatus:attached:b !R#1;attachmentMetadata:{s #2;attachError:@VolumeError *#3;detachError:@VolumeError *#4
-VolumeAttributesClass!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;driverName:s !R#2;parameters:{s #3
-VolumeAttributesClassList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttributesClass !R#2
+VolumeAttributesClass!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;driverName:s !R#2;parameters:{s #3
+VolumeAttributesClassList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@VolumeAttributesClass !R#2
 VolumeError:time:t #1;message:s #2;errorCode:i *#3
 VolumeNodeResources:count:i *#1`,
   'storagemigration/v1beta1': `storagemigration.k8s.io/v1beta1
-StorageVersionMigration!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ObjectMeta #1;spec:@StorageVersionMigrationSpec #2;status:@StorageVersionMigrationStatus #3
-StorageVersionMigrationList!:kind:s #1;apiVersion:s #2;metadata:@meta/v1.ListMeta #1;items:[@StorageVersionMigration !R#2
+StorageVersionMigration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@StorageVersionMigrationSpec #2;status:@StorageVersionMigrationStatus #3
+StorageVersionMigrationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@StorageVersionMigration !R#2
 StorageVersionMigrationSpec:resource:@meta/v1.GroupResource !R#1
 StorageVersionMigrationStatus:conditions:[@meta/v1.Condition Lm(type)Pm^type#1;resourceVersion:s #2`,
 }

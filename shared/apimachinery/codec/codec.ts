@@ -1,0 +1,45 @@
+// Bytes <-> plain data, whatever the content type.
+import { stringify } from 'yaml'
+import type { Decoded, Parsed, Serialization } from '../engines.ts'
+import { schemaOf } from '../schema/schemas.ts'
+import { decodeValue } from './decode.ts'
+import { decodeEnvelope, type ExpectedType, encodeEnvelope } from './envelope.ts'
+import { duplicatePlace, parseJson } from './json.ts'
+import { parseYaml } from './yaml.ts'
+
+/** `expected`: what a protobuf body that does not say its type is read as. @throws DecodeError */
+export function parse(body: Uint8Array, format: Serialization, expected?: ExpectedType): Parsed {
+  if (format === 'protobuf') return { value: decodeEnvelope(body, expected), duplicates: [] }
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+  if (format === 'json') {
+    const { value, duplicates, order } = parseJson(text)
+    return { value, duplicates: duplicates.map(path => `duplicate field ${JSON.stringify(path)}`), order }
+  }
+  return parseYaml(text)
+}
+
+/**
+ * @param parsed where `value` comes from: what stands twice in it is reported among what is unknown, in the document's order
+ * @throws DecodeError
+ */
+export function decode(value: unknown, schema: string, parsed?: Pick<Parsed, 'duplicates' | 'order'>): Decoded {
+  const decoded = decodeValue(value, schemaOf(schema))
+  if (parsed === undefined || parsed.duplicates.length === 0) return decoded
+  const both = [...parsed.duplicates, ...decoded.unknown]
+  const { order } = parsed
+  if (order === undefined) return { ...decoded, unknown: both }
+  const place = (text: string) => order.get(text.startsWith('duplicate') ? duplicatePlace(pathOf(text)) : pathOf(text)) ?? -1
+  return { ...decoded, unknown: both.sort((a, b) => place(a) - place(b)) }
+}
+
+/** 'unknown field "spec.a"' -> spec.a */
+const pathOf = (problem: string): string => JSON.parse(problem.slice(problem.indexOf('"'))) as string
+
+/** `indent` for people. Protobuf needs a type that has that form (see hasProtobuf in envelope.ts). */
+export function encode(object: object, format: Serialization, indent = false): Uint8Array {
+  if (format === 'protobuf') return encodeEnvelope(object)
+  if (format === 'json') return Buffer.from(`${indent ? JSON.stringify(object, null, 2) : JSON.stringify(object)}\n`)
+  return Buffer.from(
+    stringify(object, { version: '1.1', sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false, indentSeq: false }),
+  )
+}

@@ -1,0 +1,312 @@
+// From JSON values to what Go's types would hold and write again: members that a type does not have are dropped and reported, nulls
+// and empty values are left out or written as Go's tags say, quantities, times and base64 take their canonical form.
+//
+// What is always written (structs that are no pointers, fields without omitempty) is there after decoding, so that what reads an
+// object finds metadata, spec and a template's spec without asking. One exception: an IntOrString that may be left out stays absent,
+// because "not said" is what its default is decided by.
+import { type Decoded, DecodeError } from '../engines.ts'
+import { canonicalQuantity, QuantityError } from '../quantity.ts'
+import { schemaOf } from '../schema/schemas.ts'
+import type { Field, Schema, StructSchema } from '../schema/types.ts'
+import type { KubeObject } from '../types.ts'
+import { canonicalMicroTime, canonicalTime } from './time.ts'
+
+type Members = Record<string, unknown>
+
+/** How one field is treated, worked out once per type. */
+interface Plan {
+  readonly field: Field
+  readonly schema: Schema
+  /** Left out when it holds nothing. */
+  readonly omitEmpty: boolean
+  /** What stands there when nothing was said; undefined: nothing does. */
+  readonly zero: (() => unknown) | undefined
+}
+
+interface StructPlan {
+  readonly fields: ReadonlyMap<string, Plan>
+  readonly written: readonly Plan[]
+}
+
+const plans = new WeakMap<ReadonlyMap<string, Field>, StructPlan>()
+
+function planOf(schema: StructSchema): StructPlan {
+  const known = plans.get(schema.fields)
+  if (known !== undefined) return known
+  const fields = new Map<string, Plan>()
+  for (const field of schema.fields.values()) {
+    fields.set(field.name, { field, schema: field.schema, omitEmpty: !field.always && !field.pointer, zero: zeroOf(field) })
+  }
+  const plan = { fields, written: [...fields.values()].filter(({ zero }) => zero !== undefined) }
+  plans.set(schema.fields, plan)
+  return plan
+}
+
+function zeroOf(field: Field): (() => unknown) | undefined {
+  if (field.omitZero) return undefined
+  if (field.pointer) return field.always ? () => null : undefined
+  const { schema } = field
+  switch (schema.type) {
+    case 'struct':
+      return () => zeroStruct(schema)
+    case 'quantity':
+      return () => '0'
+    case 'duration':
+      return () => '0s'
+    case 'time':
+    case 'microTime':
+    case 'raw':
+    case 'json':
+      return () => null
+    default:
+  }
+  if (!field.always) return undefined
+  switch (schema.type) {
+    case 'string':
+      return () => ''
+    case 'boolean':
+      return () => false
+    case 'int32':
+    case 'int64':
+    case 'double':
+    case 'intOrString':
+      return () => 0
+    default:
+      return () => null
+  }
+}
+
+function zeroStruct(schema: StructSchema): Members {
+  const members: Members = {}
+  for (const { field, zero } of planOf(schema).written) members[field.name] = zero!()
+  return members
+}
+
+/** Adds, in place, what is always written and is not there. For objects that were made otherwise than by decoding. */
+export function fillZeros(object: Members, schema: StructSchema): void {
+  for (const { field, schema: type, zero } of planOf(schema).fields.values()) {
+    const value = object[field.name]
+    if (value === undefined || value === null) {
+      if (zero !== undefined && value === undefined) object[field.name] = zero()
+    } else fillInside(value, type)
+  }
+}
+
+function fillInside(value: unknown, schema: Schema): void {
+  if (typeof value !== 'object' || value === null) return
+  if (schema.type === 'struct') fillZeros(value as Members, schema)
+  else if (schema.type === 'list') {
+    if (holdsStructs(schema.item)) for (const item of value as unknown[]) fillInside(item, schema.item)
+  } else if (schema.type === 'map' && holdsStructs(schema.value)) for (const item of Object.values(value)) fillInside(item, schema.value)
+}
+
+const holdsStructs = (schema: Schema): boolean => schema.type === 'struct' || schema.type === 'list' || schema.type === 'map'
+
+/** @throws DecodeError */
+export function decodeValue(value: unknown, schema: StructSchema): Decoded {
+  const decoder = new Decoder()
+  if (!isObject(value)) {
+    throw new DecodeError(`json: cannot unmarshal ${kindOf(value)} into Go value of type ${schema.goName}`)
+  }
+  const object = decoder.struct(value, schema) as unknown as KubeObject
+  return { object, unknown: decoder.unknown, warnings: [] }
+}
+
+const isObject = (value: unknown): value is Members => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array'
+  if (typeof value === 'boolean') return 'bool'
+  return value === null ? 'null' : typeof value
+}
+
+const INT32_MAX = 2 ** 31 - 1
+const INT64_MAX = 2 ** 63
+
+class Decoder {
+  readonly unknown: string[] = []
+  /** Where we are, as paths are written: ".spec", "[0]", ".key". */
+  readonly #path: string[] = []
+  /** The structs we are in, and which of their fields: Go's errors name the innermost struct and all fields. */
+  readonly #structs: StructSchema[] = []
+  readonly #fields: string[] = []
+
+  struct(value: Members, schema: StructSchema): Members {
+    const { fields, written } = planOf(schema)
+    const members: Members = {}
+    this.#structs.push(schema)
+    for (const name in value) {
+      const plan = fields.get(name)
+      if (plan === undefined) {
+        // The 100 that upstream reports at most are more than anybody reads.
+        if (this.unknown.length < 100) this.unknown.push(`unknown field ${JSON.stringify(`${this.#path.join('')}.${name}`.slice(1))}`)
+        continue
+      }
+      const member = value[name]
+      if (member === null || member === undefined) continue
+      this.#path.push(`.${name}`)
+      this.#fields.push(name)
+      const decoded = this.value(member, plan.schema)
+      this.#fields.pop()
+      this.#path.pop()
+      if (plan.omitEmpty && isEmpty(decoded, plan.schema)) continue
+      members[name] = decoded
+    }
+    this.#structs.pop()
+    for (const { field, zero } of written) if (members[field.name] === undefined) members[field.name] = zero!()
+    return members
+  }
+
+  value(value: unknown, schema: Schema): unknown {
+    switch (schema.type) {
+      case 'string':
+        return typeof value === 'string' ? value : this.#mismatch(kindOf(value), schema.goName)
+      case 'struct':
+        return isObject(value) ? this.struct(value, schema) : this.#mismatch(kindOf(value), schema.goName)
+      case 'list':
+        return this.#list(value, schema)
+      case 'map':
+        return this.#map(value, schema)
+      case 'boolean':
+        return typeof value === 'boolean' ? value : this.#mismatch(kindOf(value), schema.goName)
+      case 'int32':
+      case 'int64':
+        return this.#integer(value, schema.goName, schema.type === 'int32' ? INT32_MAX : INT64_MAX)
+      case 'double':
+        return typeof value === 'number' ? value : this.#mismatch(kindOf(value), schema.goName)
+      case 'quantity':
+        return this.#quantity(value)
+      case 'intOrString':
+        return typeof value === 'string' ? value : this.#integer(value, 'int32', INT32_MAX)
+      case 'time':
+        return typeof value === 'string' ? canonicalTime(value) : this.#mismatch(kindOf(value), 'string')
+      case 'microTime':
+        return typeof value === 'string' ? canonicalMicroTime(value) : this.#mismatch(kindOf(value), 'string')
+      case 'bytes':
+        return typeof value === 'string' ? canonicalBase64(value) : this.#mismatch(kindOf(value), schema.goName)
+      case 'duration':
+        return typeof value === 'string' ? value : this.#mismatch(kindOf(value), 'string')
+      case 'schemaOrArray':
+        if (Array.isArray(value)) return value.map(item => this.#quietly(item, schema))
+        return this.#quietly(value, schema)
+      case 'schemaOrBool':
+        return typeof value === 'boolean' ? value : this.#quietly(value, schema)
+      case 'schemaOrStrings':
+        return Array.isArray(value) ? value : this.#quietly(value, schema)
+      default:
+        return value
+    }
+  }
+
+  #list(value: unknown, schema: Schema & { type: 'list' }): unknown[] {
+    if (!Array.isArray(value)) this.#mismatch(kindOf(value), schema.goName)
+    const { item } = schema
+    const items = value as unknown[]
+    for (let index = 0; index < items.length; index++) {
+      this.#path.push(`[${index}]`)
+      const one = items[index]
+      items[index] = one === null ? zeroElement(item) : this.value(one, item)
+      this.#path.pop()
+    }
+    return items
+  }
+
+  #map(value: unknown, schema: Schema & { type: 'map' }): Members {
+    if (!isObject(value)) return this.#mismatch(kindOf(value), schema.goName)
+    const { value: type } = schema
+    const plain = type.type === 'string'
+    for (const key in value) {
+      const one = value[key]
+      if (plain && typeof one === 'string') continue
+      this.#path.push(`.${key}`)
+      const decoded = one === null ? zeroElement(type) : this.value(one, type)
+      this.#path.pop()
+      if (decoded !== one) Object.defineProperty(value, key, { value: decoded, writable: true, enumerable: true, configurable: true })
+    }
+    return value
+  }
+
+  #integer(value: unknown, goName: string, limit: number): number {
+    if (typeof value !== 'number') return this.#mismatch(kindOf(value), goName)
+    if (!Number.isInteger(value) || value > limit || value < -limit - 1) return this.#mismatch(`number ${value}`, goName)
+    return value
+  }
+
+  #quantity(value: unknown): string {
+    try {
+      return canonicalQuantity(typeof value === 'string' ? value.trim() : JSON.stringify(value))
+    } catch (error) {
+      if (error instanceof QuantityError) throw new DecodeError(error.message)
+      throw error
+    }
+  }
+
+  /** A schema inside one of apiextensions' either-or types: upstream reads those without looking for unknown fields. */
+  #quietly(value: unknown, schema: Schema): unknown {
+    if (!isObject(value)) return this.#mismatch(kindOf(value), schema.goName)
+    return new Decoder().struct(value, schemaOf('io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps'))
+  }
+
+  #mismatch(what: string, goName: string): never {
+    const struct = this.#structs.at(-1)!
+    const name = struct.goName.slice(struct.goName.indexOf('.') + 1)
+    throw new DecodeError(`json: cannot unmarshal ${what} into Go struct field ${name}.${this.#fields.join('.')} of type ${goName}`)
+  }
+}
+
+/** What null becomes as an item or a map's value: Go leaves the zero value there. */
+function zeroElement(schema: Schema): unknown {
+  switch (schema.type) {
+    case 'struct':
+      return zeroStruct(schema)
+    case 'string':
+      return ''
+    case 'boolean':
+      return false
+    case 'int32':
+    case 'int64':
+    case 'double':
+    case 'intOrString':
+      return 0
+    case 'quantity':
+      return '0'
+    default:
+      return null
+  }
+}
+
+/** What omitempty leaves out. Structs are never empty in Go's eyes. */
+function isEmpty(value: unknown, schema: Schema): boolean {
+  switch (schema.type) {
+    case 'string':
+    case 'bytes':
+      return value === ''
+    case 'boolean':
+      return value === false
+    case 'int32':
+    case 'int64':
+    case 'double':
+    case 'intOrString':
+      return value === 0
+    case 'list':
+      return (value as unknown[]).length === 0
+    case 'map':
+      for (const _ in value as Members) return false
+      return true
+    case 'time':
+    case 'microTime':
+      return value === null
+    default:
+      return false
+  }
+}
+
+const BASE64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/
+
+function canonicalBase64(text: string): string {
+  if (BASE64.test(text)) return text
+  const joined = text.replaceAll(/[\r\n]/g, '')
+  if (BASE64.test(joined)) return joined
+  const good = /^[A-Za-z\d+/\r\n]*/.exec(text)![0].length
+  throw new DecodeError(`illegal base64 data at input byte ${good}`)
+}

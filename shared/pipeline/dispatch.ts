@@ -15,7 +15,7 @@ interface Watcher {
 }
 
 /** Maps changes to the keys of the controllers that watch them; each piece of work comes once, in the order of first need. */
-export function createDispatch(controllers: readonly Controller[], onError: OnDispatchError): Dispatch {
+export function createDispatch(controllers: readonly Pick<Controller, 'name' | 'watches'>[], onError: OnDispatchError): Dispatch {
   const watchers = new Map<string, Watcher[]>()
   const ofAll: Watcher[] = []
   for (const controller of controllers) {

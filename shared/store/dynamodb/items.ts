@@ -2,7 +2,7 @@
 //
 //   object  c/<cluster>/o/<group>/<resource>        <namespace>/<name>    rev, body | parts, expires?
 //   head    c/<cluster>/h/<group>/<resource>        head                  rev, at, settled?, marks
-//   log     c/<cluster>/l/<group>/<resource>        <revision>            change, key, txn, at, expires, body | parts + before | beforeParts
+//   log     c/<cluster>/l/<group>/<resource>        <revision>            type, key, txn, at, expires, body | parts + before | beforeParts
 //   part    c/<cluster>/b/<group>/<resource>/<key>  <revision>/<number>   body, expires?
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import type { GroupResource } from '../../apimachinery/types.ts'
@@ -15,7 +15,7 @@ export type Item = Record<string, AttributeValue>
 export const TTL_ATTRIBUTE = 'expires'
 
 /** Present in log items that are changes, and in no other item: what the stream's filter asks for. */
-export const CHANGE_ATTRIBUTE = 'change'
+export const CHANGE_ATTRIBUTE = 'type'
 
 /** Where a log item keeps the object and the one before it: together in `body`, or each in parts when they are large. */
 export const LOG_FIELDS = {

@@ -1,0 +1,77 @@
+// Work messages in; reconciles, and what they cause, until that is done or time is up.
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import type { Log } from '../../shared/pipeline/log.ts'
+import { parseMessage, type WorkMessage } from '../../shared/pipeline/message.ts'
+import type { WorkItem, WorkQueue } from '../../shared/pipeline/work.ts'
+import type { Worker } from '../../shared/pipeline/worker.ts'
+
+export interface ClusterWork {
+  readonly worker: Worker
+  readonly queue: WorkQueue
+}
+
+export interface ReconcileDependencies {
+  /** The same for every call with the same cluster: informers stay warm in it. */
+  readonly workOf: (cluster: string) => ClusterWork
+  readonly now: () => number
+  readonly log: Log
+}
+
+export type ReconcileFunction = (event: SQSEvent, context: Pick<Context, 'getRemainingTimeInMillis'>) => Promise<SQSBatchResponse>
+
+/** Nothing new is begun after so long, so that other messages of the group get their turn... */
+const TURN_MS = 20_000
+/** ... or when only so much of the function's time is left for what has begun. */
+const RESERVE_MS = 30_000
+/** A message that comes for this time has taken the function down before. Its items are tried one by one... */
+const SEPARATE_FROM_RECEIVE = 3
+/** ... and one that does it alone rests for so long before it is tried again. */
+const REST_MS = 900_000
+
+export function createReconcileFunction({ workOf, now, log }: ReconcileDependencies): ReconcileFunction {
+  return async ({ Records }, context) => {
+    const begin = now()
+    const until = Math.min(begin + TURN_MS, begin + Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS))
+    const failed: string[] = []
+    const byCluster = new Map<string, { readonly items: WorkItem[]; readonly messages: string[] }>()
+    for (const record of Records) {
+      try {
+        const { cluster, items } = parseMessage(record.body)
+        if (await putAside(record, { cluster, items })) continue
+        const known = byCluster.get(cluster) ?? { items: [], messages: [] }
+        known.items.push(...items)
+        known.messages.push(record.messageId)
+        byCluster.set(cluster, known)
+      } catch (error) {
+        log.error({ error, messageId: record.messageId }, 'a work message cannot be worked on')
+        failed.push(record.messageId)
+      }
+    }
+    await Promise.all(
+      [...byCluster].map(async ([cluster, { items, messages }]) => {
+        try {
+          await workOf(cluster).worker.work(items, { until })
+        } catch (error) {
+          log.error({ error, cluster }, 'work could not be finished; its messages come again')
+          failed.push(...messages)
+        }
+      }),
+    )
+    return { batchItemFailures: failed.map(itemIdentifier => ({ itemIdentifier })) }
+  }
+
+  /** Keeps a message that ends the function each time from holding up its group, or from being lost. */
+  async function putAside({ attributes }: SQSRecord, { cluster, items }: WorkMessage): Promise<boolean> {
+    if (Number(attributes.ApproximateReceiveCount) < SEPARATE_FROM_RECEIVE) return false
+    const { queue } = workOf(cluster)
+    if (items.length > 1) {
+      for (const item of items) await queue.send([item])
+    } else {
+      for (const item of items) {
+        log.error({ ...item }, 'a reconcile has ended the function again and again; it is tried again later')
+        await queue.sendLater(item, now() + REST_MS)
+      }
+    }
+    return true
+  }
+}

@@ -1,0 +1,11 @@
+// The SDK's clients, made once an environment. Endpoint, region and credentials are the SDK's own business (AWS_ENDPOINT_URL).
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SchedulerClient } from '@aws-sdk/client-scheduler'
+import { SQSClient } from '@aws-sdk/client-sqs'
+
+/** A lost packet must not cost a request its whole time; DynamoDB and SQS answer in milliseconds. Milliseconds. */
+const requestHandler = { connectionTimeout: 1000, requestTimeout: 4000 }
+
+export const dynamoDbClient = () => new DynamoDBClient({ maxAttempts: 4, requestHandler })
+export const sqsClient = () => new SQSClient({ maxAttempts: 4, requestHandler })
+export const schedulerClient = () => new SchedulerClient({ maxAttempts: 4, requestHandler })

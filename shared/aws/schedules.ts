@@ -1,0 +1,33 @@
+// Work for a far time: one EventBridge Scheduler schedule each, which exists until it fires.
+import { createHash } from 'node:crypto'
+import { ConflictException, CreateScheduleCommand, type SchedulerClient, UpdateScheduleCommand } from '@aws-sdk/client-scheduler'
+
+export interface SchedulesOptions {
+  readonly client: SchedulerClient
+  /** Schedule group. */
+  readonly group: string
+  /** Role that Scheduler assumes to invoke the target. */
+  readonly roleArn: string
+  /** The tick function. */
+  readonly targetArn: string
+}
+
+/** Invokes the tick function with `input` at `due` (ms since the epoch; whole seconds, never early). The same name again replaces the time. */
+export async function scheduleAt(options: SchedulesOptions, name: string, due: number, input: object): Promise<void> {
+  const schedule = {
+    // 64 letters at most, while names of objects may have 253.
+    Name: createHash('sha256').update(name).digest('hex').slice(0, 40),
+    GroupName: options.group,
+    ScheduleExpression: `at(${new Date(Math.ceil(due / 1000) * 1000).toISOString().slice(0, 19)})`,
+    ScheduleExpressionTimezone: 'UTC',
+    FlexibleTimeWindow: { Mode: 'OFF' as const },
+    ActionAfterCompletion: 'DELETE' as const,
+    Target: { Arn: options.targetArn, RoleArn: options.roleArn, Input: JSON.stringify(input) },
+  }
+  try {
+    await options.client.send(new CreateScheduleCommand(schedule))
+  } catch (error) {
+    if (!(error instanceof ConflictException)) throw error
+    await options.client.send(new UpdateScheduleCommand(schedule))
+  }
+}

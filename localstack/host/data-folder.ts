@@ -8,14 +8,15 @@ import { isRunning, readPid } from './process.ts'
 /** Marks a folder as ours, so that --fresh never empties somebody's home. */
 const MARKER = 'zeroplane.json'
 const PID = 'zeroplane.pid'
+export const LOG = 'zeroplane.log'
+/** The log of a process in the background is open already when that process empties the folder. */
+const KEPT = new Set([PID, LOG])
 const FORMAT = 1
 
 export interface DataFolder {
   readonly dir: string
   /** Random, made with the folder: tells containers of this cluster from those of another on the same machine. */
   readonly id: string
-  /** True when an earlier life left data here. */
-  readonly isNew: boolean
   path(...names: string[]): string
   /** Gives the folder free for the next process. */
   release(): void
@@ -40,7 +41,7 @@ export function openDataFolder(dir: string, options: { readonly fresh: boolean }
   claim(dir)
   try {
     if (options.fresh && old) {
-      for (const name of names) if (name !== PID) rmSync(join(dir, name), { recursive: true, force: true })
+      for (const name of names) if (!KEPT.has(name)) rmSync(join(dir, name), { recursive: true, force: true })
     }
     // --fresh keeps the folder's identity, so that containers of the former life are recognised and removed.
     const id = old?.id ?? randomBytes(5).toString('hex')
@@ -48,7 +49,6 @@ export function openDataFolder(dir: string, options: { readonly fresh: boolean }
     return {
       dir,
       id,
-      isNew: !old || options.fresh,
       path: (...parts) => join(dir, ...parts),
       release: () => rmSync(join(dir, PID), { force: true }),
     }

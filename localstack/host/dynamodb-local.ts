@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -16,7 +17,8 @@ import { HostError } from './host-error.ts'
 
 export interface DynamoDbLocal {
   readonly port: number
-  readonly pid: number | undefined
+  /** Resolves when it answers. Rejects with HostError and what Java printed when it does not come up. */
+  readonly ready: Promise<void>
   /** Settles when the process ends by itself; the text is what it printed last. */
   readonly ended: Promise<string>
   stop(): Promise<void>
@@ -36,29 +38,34 @@ const READY_WITHIN_MS = 60_000
 const STOP_WITHIN_MS = 10_000
 const MAIN = 'com.amazonaws.services.dynamodbv2.local.main.ServerRunner'
 
-/** Resolves when it answers. @throws HostError with what Java printed when it does not come up. */
+/** Resolves as soon as the process runs and its port is known. */
 export async function startDynamoDbLocal(options: DynamoDbLocalOptions): Promise<DynamoDbLocal> {
   const emulator = join(dirname(createRequire(import.meta.url).resolve('amplify-dynamodb-simulator/package.json')), 'emulator')
   const port = await freePort()
   if (options.dataDir) mkdirSync(options.dataDir, { recursive: true })
   const storage = options.dataDir ? ['-dbPath', options.dataDir] : ['-inMemory']
   const { jvm, classPath } = fastStart(emulator, options)
-  const child = spawnTied(options.java, [
-    ...jvm,
-    '-XX:TieredStopAtLevel=1',
-    '-XX:+UseSerialGC',
-    '-Xms64m',
-    '-Xmx768m',
-    `-Djava.library.path=${join(emulator, 'DynamoDBLocal_lib')}`,
-    '-cp',
-    classPath,
-    MAIN,
-    '-sharedDb',
-    '-disableTelemetry',
-    '-port',
-    String(port),
-    ...storage,
-  ])
+  const child = spawnTied(
+    options.java,
+    [
+      ...jvm,
+      '-XX:TieredStopAtLevel=1',
+      '-XX:+UseSerialGC',
+      '-Xms64m',
+      '-Xmx768m',
+      `-Djava.library.path=${join(emulator, 'DynamoDBLocal_lib')}`,
+      '-cp',
+      classPath,
+      MAIN,
+      '-sharedDb',
+      '-disableTelemetry',
+      '-port',
+      String(port),
+      ...storage,
+      // It leaves a file of its own where it runs.
+    ],
+    options.cacheDir,
+  )
   let output = ''
   const collect = (chunk: Buffer) => {
     output = (output + chunk.toString('utf8')).slice(-4000)
@@ -78,34 +85,38 @@ export async function startDynamoDbLocal(options: DynamoDbLocalOptions): Promise
     child.stdin!.destroy()
     await ended
   }
-  const deadline = performance.now() + READY_WITHIN_MS
-  while (!(await answers(port))) {
-    if (over) throw new HostError(`DynamoDB Local did not start: ${lastLines(output)}`)
-    if (performance.now() > deadline) {
-      await stop()
-      throw new HostError(`DynamoDB Local did not answer within ${READY_WITHIN_MS / 1000} s: ${lastLines(output)}`)
+  const comeUp = async () => {
+    const deadline = performance.now() + READY_WITHIN_MS
+    while (!(await answers(port))) {
+      if (over) throw new HostError(`DynamoDB Local did not start: ${lastLines(output)}`)
+      if (performance.now() > deadline)
+        throw new HostError(`DynamoDB Local did not answer within ${READY_WITHIN_MS / 1000} s: ${lastLines(output)}`)
+      await sleep(20)
     }
-    await sleep(20)
   }
-  return { port, pid: child.pid, ended, stop }
+  const ready = comeUp()
+  ready.catch(() => {}) // whoever awaits it hears of it
+  return { port, ready, ended, stop }
 }
 
 /** A child that is told to end by a line on its stdin, and is killed when this process ends, whichever way: our end of the pipe closes then. */
-function spawnTied(command: string, args: readonly string[]): ChildProcess {
+function spawnTied(command: string, args: readonly string[], cwd: string): ChildProcess {
   const script =
     'exec 3<&0; "$@" </dev/null & child=$!; (if read -r _ <&3; then kill -TERM $child; else kill -KILL $child; fi) 2>/dev/null & wait $child'
   // A session of its own, so that Ctrl-C on our terminal does not end it before we have stopped writing.
-  return spawn('sh', ['-c', script, 'zeroplane-dynamodb', command, ...args], { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+  return spawn('sh', ['-c', script, 'zeroplane-dynamodb', command, ...args], { stdio: ['pipe', 'pipe', 'pipe'], detached: true, cwd })
 }
 
-async function answers(port: number): Promise<boolean> {
-  try {
-    // Any reply will do; this one is refused for lack of a signature.
-    await (await fetch(`http://127.0.0.1:${port}/`, { method: 'POST' })).arrayBuffer()
-    return true
-  } catch {
-    return false
-  }
+/** Any reply will do; this request is refused for lack of a signature. */
+function answers(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = request({ host: '127.0.0.1', port, method: 'POST', path: '/', agent: false }, response => {
+      response.resume()
+      resolve(true)
+    })
+    probe.on('error', () => resolve(false))
+    probe.end()
+  })
 }
 
 function freePort(): Promise<number> {

@@ -1,0 +1,56 @@
+// The door of the Kubernetes API: TLS on loopback, for people, and on the address under which containers see this machine, for agents.
+import type { RequestListener } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { ServerCertificate } from './certificates.ts'
+import { HostError } from './host-error.ts'
+
+export interface ApiServer {
+  close(): Promise<void>
+}
+
+/** @throws HostError when a port is taken. */
+export async function listenApi(
+  listener: RequestListener,
+  { cert, key }: ServerCertificate,
+  addresses: readonly string[],
+  port: number,
+): Promise<ApiServer> {
+  const servers: Server[] = []
+  const close = async () => {
+    await Promise.all(servers.map(closeServer))
+  }
+  try {
+    for (const address of addresses) {
+      // Watches idle for long; the server's own clock ends them, not this.
+      const server = createServer({ cert, key, keepAliveTimeout: 120_000, requestTimeout: 0, maxHeaderSize: 64 * 1024 }, listener)
+      await listen(server, address, port)
+      servers.push(server)
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { close }
+}
+
+function listen(server: Server, address: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE' ? portTaken(port, '--port') : new HostError(`cannot listen on ${address}:${port}: ${error.message}`),
+      )
+    })
+    server.listen({ host: address, port, backlog: 1024 }, resolve)
+  })
+}
+
+export function portTaken(port: number, flag: string): HostError {
+  return new HostError(`port ${port} is in use by another program; give another one with ${flag}`)
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,64 @@
+// The environment that cdk/ gives the functions on AWS, for the functions in this process.
+import type { Environment } from '../../shared/aws/environment.ts'
+import type { LocalAws } from '../aws/index.ts'
+import { functionArn } from './lambda.ts'
+import type { HostOptions } from './options.ts'
+import { NAMES, type Provisioned } from './provision.ts'
+
+/** The SDK must see these endpoints and nothing of the user's own account. */
+const FOREIGN = [
+  'AWS_PROFILE',
+  'AWS_SESSION_TOKEN',
+  'AWS_DEFAULT_PROFILE',
+  'AWS_CONFIG_FILE',
+  'AWS_SHARED_CREDENTIALS_FILE',
+  'AWS_ROLE_ARN',
+]
+
+export function setAwsEnvironment(endpoint: string, region: string): void {
+  for (const name of Object.keys(process.env)) if (FOREIGN.includes(name) || name.startsWith('AWS_ENDPOINT_URL')) delete process.env[name]
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+  })
+}
+
+export interface FunctionEnvironmentInput {
+  readonly aws: LocalAws
+  readonly provisioned: Provisioned
+  readonly options: HostOptions
+  /** Base URL of the API as containers reach it. */
+  readonly apiUrl: string
+  readonly agentImage: string
+}
+
+export function setFunctionEnvironment({ aws, provisioned, options, apiUrl, agentImage }: FunctionEnvironmentInput): void {
+  const { account, region } = aws.identity
+  const role = (name: string) => `arn:aws:iam::${account}:role/${name}`
+  const environment: Environment = {
+    TABLE_NAME: NAMES.table,
+    CLUSTER_NAME: 'default',
+    WORK_QUEUE_URL: provisioned.workQueueUrl,
+    DELAY_QUEUE_URL: provisioned.delayQueueUrl,
+    SCHEDULER_GROUP: NAMES.schedules,
+    SCHEDULER_ROLE_ARN: role('zeroplane-scheduler'),
+    TICK_FUNCTION_ARN: functionArn({ name: 'tick', region, account }),
+    ECS_CLUSTER: NAMES.cluster,
+    POD_SUBNETS: 'subnet-local',
+    POD_SECURITY_GROUPS: 'sg-local',
+    EXECUTION_ROLE_ARN: role('zeroplane-execution'),
+    TASK_ROLE_ARN: role('zeroplane-task'),
+    POD_LOG_GROUP: NAMES.logGroup,
+    AGENT_IMAGE: agentImage,
+    API_URL: apiUrl,
+    REGISTRY_MIRROR: aws.endpoint,
+    SERVICE_CIDR: options.serviceCidr,
+    CONTAINER_INSTANCES: 'true',
+  }
+  Object.assign(process.env, environment)
+}

@@ -1,3 +1,5 @@
+import type { Clock } from '../clock.ts'
+
 /** One waiter that can be woken: a call that comes before called() is not lost. */
 export class Wake {
   #resolve: (() => void) | undefined
@@ -11,16 +13,15 @@ export class Wake {
     }
   }
 
-  /** @param longest milliseconds after which it is woken in any case */
-  async called(longest?: number): Promise<void> {
-    if (!this.#pending) {
-      let timer: NodeJS.Timeout | undefined
-      await new Promise<void>(resolve => {
-        this.#resolve = resolve
-        if (longest !== undefined) timer = setTimeout(this.call, longest)
-      })
-      clearTimeout(timer)
-    }
+  async called(): Promise<void> {
+    if (!this.#pending) await new Promise<void>(resolve => (this.#resolve = resolve))
     this.#pending = false
+  }
+
+  /** Resolves after so many milliseconds in any case. */
+  async calledWithin(milliseconds: number, clock: Clock): Promise<void> {
+    const cancel = clock.at(clock.now() + milliseconds, this.call)
+    await this.called()
+    cancel()
   }
 }

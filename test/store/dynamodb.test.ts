@@ -1,6 +1,7 @@
 import { DeleteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll } from 'vitest'
 import type { GroupResource } from '../../shared/apimachinery/types.ts'
+import { type Clock, systemClock } from '../../shared/clock.ts'
 import { marksText, N, pad, partition, S } from '../../shared/store/dynamodb/items.ts'
 import { DynamoStore } from '../../shared/store/dynamodb/store.ts'
 import type { FeedingStore } from '../../shared/store/types.ts'
@@ -19,11 +20,11 @@ afterAll(() => tables.stop())
 
 storeSuite('DynamoDB', async () => {
   let ahead = 0
-  const now = () => Date.now() + ahead
+  const clock: Clock = { now: () => Date.now() + ahead, at: (time, run) => systemClock.at(time - ahead, run) }
   const client = tables.client()
   // Every test is a cluster of its own, so they share one table without seeing each other.
   const cluster = `test-${++clusters}`
-  const open = () => new DynamoStore({ client, table, cluster, now })
+  const open = () => new DynamoStore({ client, table, cluster, clock })
   let inner: FeedingStore = open()
   return {
     // Each call finds the store that is open now: forgetting means that no process remembers either.
@@ -43,7 +44,10 @@ storeSuite('DynamoDB', async () => {
           TableName,
           Key: { pk: S(partition(cluster, 'h', collection)), sk: S('head') },
           UpdateExpression: 'SET marks = :marks, settled = :settled',
-          ExpressionAttributeValues: { ':marks': S(marksText([{ revision, last: now(), next: now() }])), ':settled': N(revision) },
+          ExpressionAttributeValues: {
+            ':marks': S(marksText([{ revision, last: clock.now(), next: clock.now() }])),
+            ':settled': N(revision),
+          },
         }),
       )
       inner = open()

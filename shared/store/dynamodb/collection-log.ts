@@ -1,5 +1,6 @@
 // The log of one collection as this process knows it: settled up to a position, with the newest changes in memory, shared by lists,
 // informers and all watches.
+import { type Clock, sleep } from '../../clock.ts'
 import { Coalesced } from '../coalesced.ts'
 import type { Change, ChangesResult } from '../types.ts'
 import { ExpiredError } from '../types.ts'
@@ -13,8 +14,7 @@ export interface LogOptions {
   /** Partition of the log. */
   readonly pk: string
   readonly head: Head
-  readonly now: () => number
-  readonly sleep: (milliseconds: number) => Promise<void>
+  readonly clock: Clock
   /** Makes a change of a log item, which may mean to fetch the parts of a large one. */
   readonly decode: (item: Item) => Promise<Change>
   readonly onChange: () => void
@@ -74,21 +74,21 @@ export class CollectionLog {
   absorb(change: Change): void {
     if (this.#position === undefined || change.revision !== this.#position + 1) return
     this.#accept(change.revision, change)
-    this.#freshAt = this.#options.now()
+    this.#freshAt = this.#options.clock.now()
     this.#options.onChange()
   }
 
   /** Finds where to start from, unless that is known. */
   async #begin(): Promise<void> {
-    const { head, now, onChange } = this.#options
+    const { head, clock, onChange } = this.#options
     // After a long sleep (a frozen function) parts of the log between then and now may be deleted.
-    if (this.#position !== undefined && this.#freshAt < now() - RETENTION_MS) this.#forget()
+    if (this.#position !== undefined && this.#freshAt < clock.now() - RETENTION_MS) this.#forget()
     if (this.#position !== undefined) return
     const state = await head.read()
     if (this.#position !== undefined) return
-    this.#position = settledBound(state, now())
-    this.#bufferStart = Math.max(this.#position, floorOf(state, now()))
-    this.#freshAt = now()
+    this.#position = settledBound(state, clock.now())
+    this.#bufferStart = Math.max(this.#position, floorOf(state, clock.now()))
+    this.#freshAt = clock.now()
     onChange()
   }
 
@@ -114,9 +114,9 @@ export class CollectionLog {
   }
 
   async #read(): Promise<number> {
-    const { table, pk, now, sleep, decode, onChange } = this.#options
+    const { table, pk, clock, decode, onChange } = this.#options
     await this.#begin()
-    const began = now()
+    const began = clock.now()
     const start = this.#position!
     let holeSince: number | undefined
     let hole = 0
@@ -128,7 +128,7 @@ export class CollectionLog {
           const revision = Number(textOf(item, 'sk'))
           // A write of this process may have been absorbed while the answer was on its way.
           if (revision <= this.#position!) continue
-          if (revision > this.#position! + 1 && !isOld(item, now())) {
+          if (revision > this.#position! + 1 && !isOld(item, clock.now())) {
             gap = { from: this.#position! + 1, to: revision - 1 }
             break reading
           }
@@ -142,11 +142,11 @@ export class CollectionLog {
       // either it comes soon, or the slot is closed to it.
       if (holeSince === undefined || hole !== gap.from) {
         hole = gap.from
-        holeSince = now()
+        holeSince = clock.now()
         look = FIRST_LOOK_MS
       }
-      if (now() - holeSince < GRACE_MS) {
-        await sleep(look)
+      if (clock.now() - holeSince < GRACE_MS) {
+        await sleep(clock, look)
         look = Math.min(2 * look, LONGEST_LOOK_MS)
       } else {
         await this.#fence(gap.from, gap.to)
@@ -160,10 +160,10 @@ export class CollectionLog {
 
   /** Closes slots that are empty. What is in them afterwards, a change or nothing for ever, the next look tells. */
   async #fence(from: number, to: number): Promise<void> {
-    const { table, pk, now } = this.#options
+    const { table, pk, clock } = this.#options
     for (let first = from; first <= to; first += FENCE_AT_ONCE) {
       const count = Math.min(FENCE_AT_ONCE, to - first + 1)
-      await Promise.all(Array.from({ length: count }, (_, index) => table.putIfAbsent(skipItem(pk, first + index, now()))))
+      await Promise.all(Array.from({ length: count }, (_, index) => table.putIfAbsent(skipItem(pk, first + index, clock.now()))))
     }
   }
 
@@ -182,10 +182,10 @@ export class CollectionLog {
 
   /** Changes that have left memory, or were never in it. */
   async #fetch(from: number, upTo: number): Promise<{ readonly changes: readonly Change[]; readonly upTo: number }> {
-    const { table, pk, head, now, decode } = this.#options
-    const isKept = this.#reached.some(mark => mark.revision <= from && mark.at >= now() - RETENTION_MS)
+    const { table, pk, head, clock, decode } = this.#options
+    const isKept = this.#reached.some(mark => mark.revision <= from && mark.at >= clock.now() - RETENTION_MS)
     if (!isKept) {
-      const floor = floorOf(await head.read(), now())
+      const floor = floorOf(await head.read(), clock.now())
       if (from < floor) throw new ExpiredError(from, floor)
     }
     const changes: Change[] = []

@@ -1,5 +1,6 @@
 // Looks for new changes while somebody watches: often after one was seen, ever more seldom when nothing happens. All watches of one
 // collection in one process share one poller, so a hundred idle watches cost as much as one.
+import type { Clock } from '../../clock.ts'
 import { Wake } from '../wake.ts'
 
 export interface PollTimes {
@@ -21,14 +22,16 @@ const GROWTH = 1.5
 export class Poller {
   readonly #look: () => Promise<unknown>
   readonly #times: PollTimes
+  readonly #clock: Clock
   readonly #subscribers = new Set<Subscriber>()
   readonly #hint = new Wake()
   #interval: number
   #running = false
 
-  constructor(look: () => Promise<unknown>, times: PollTimes) {
+  constructor(look: () => Promise<unknown>, times: PollTimes, clock: Clock) {
     this.#look = look
     this.#times = times
+    this.#clock = clock
     this.#interval = times.shortest
   }
 
@@ -62,7 +65,7 @@ export class Poller {
         for (const subscriber of this.#subscribers) subscriber.fail(error)
       }
       if (this.#subscribers.size === 0) break
-      await this.#hint.called(this.#interval)
+      await this.#hint.calledWithin(this.#interval, this.#clock)
       this.#interval = Math.min(this.#interval * GROWTH, this.#times.longest)
     }
     this.#running = false

@@ -1,6 +1,7 @@
 // The store on one DynamoDB table. docs/store.md tells the protocol as a story.
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { GroupResource, KubeObject } from '../../apimachinery/types.ts'
+import { type Clock, systemClock } from '../../clock.ts'
 import { collectionName, timeToLive } from '../revisions.ts'
 import type {
   Change,
@@ -30,9 +31,7 @@ export interface DynamoStoreOptions {
   readonly table: string
   /** One table holds many clusters; this store sees one. A DNS label. */
   readonly cluster: string
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number
-  readonly sleep?: (milliseconds: number) => Promise<void>
+  readonly clock?: Clock
   readonly poll?: PollTimes
 }
 
@@ -52,21 +51,19 @@ const POLL: PollTimes = { shortest: 20, longest: 500 }
 export class DynamoStore implements FeedingStore {
   readonly #table: Table
   readonly #cluster: string
-  readonly #now: () => number
-  readonly #sleep: (milliseconds: number) => Promise<void>
+  readonly #clock: Clock
   readonly #poll: PollTimes
   readonly #collections = new Map<string, Collection>()
   readonly #recent = new Recent()
   readonly #listeners = new Set<(change: Change) => void>()
   readonly #write: WriteOptions
 
-  constructor({ client, table, cluster, now = Date.now, sleep = defaultSleep, poll = POLL }: DynamoStoreOptions) {
+  constructor({ client, table, cluster, clock = systemClock, poll = POLL }: DynamoStoreOptions) {
     this.#table = new Table(client, table)
     this.#cluster = cluster
-    this.#now = now
-    this.#sleep = sleep
+    this.#clock = clock
     this.#poll = poll
-    this.#write = { table: this.#table, cluster, now, sleep, decode: (resource, item) => this.#decode(this.#collection(resource), item) }
+    this.#write = { table: this.#table, cluster, clock, decode: (resource, item) => this.#decode(this.#collection(resource), item) }
   }
 
   feed(listener: (change: Change) => void): () => void {
@@ -172,17 +169,16 @@ export class DynamoStore implements FeedingStore {
   #open(name: string, resource: GroupResource): Collection {
     const table = this.#table
     const cluster = this.#cluster
-    const head = new Head(table, partition(cluster, 'h', resource), this.#now, () => log.position)
+    const head = new Head(table, partition(cluster, 'h', resource), this.#clock.now, () => log.position)
     const log = new CollectionLog({
       table,
       head,
       pk: partition(cluster, 'l', resource),
-      now: this.#now,
-      sleep: this.#sleep,
+      clock: this.#clock,
       decode: item => decodeChange(table, cluster, resource, item),
       onChange: () => poller.changed(),
     })
-    const poller = new Poller(() => log.sync(), this.#poll)
+    const poller = new Poller(() => log.sync(), this.#poll, this.#clock)
     return { resource, name, objects: partition(cluster, 'o', resource), head, log, poller }
   }
 
@@ -221,7 +217,7 @@ export class DynamoStore implements FeedingStore {
   /** DynamoDB deletes what has expired when it pleases; until then it is hidden. */
   #isAlive(item: Item): boolean {
     const expires = numberOf(item, TTL_ATTRIBUTE)
-    return expires === undefined || expires * 1000 > this.#now()
+    return expires === undefined || expires * 1000 > this.#clock.now()
   }
 }
 
@@ -229,5 +225,3 @@ const stored = ({ key, revision, object }: Known): Stored => ({ key, revision, o
 
 const withPrefix = (changes: readonly Change[], prefix: string): readonly Change[] =>
   prefix === '' ? changes : changes.filter(change => change.key.startsWith(prefix))
-
-const defaultSleep = (milliseconds: number) => new Promise<void>(resolve => setTimeout(resolve, milliseconds))

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Put, TransactWriteItem } from '@aws-sdk/client-dynamodb'
 import type { GroupResource, KubeObject } from '../../apimachinery/types.ts'
+import { type Clock, sleep } from '../../clock.ts'
 import { stamp, timeToLive } from '../revisions.ts'
 import type { Change, ChangeType } from '../types.ts'
 import { ConflictError, ExistsError, NotFoundError, UnavailableError } from '../types.ts'
@@ -36,8 +37,7 @@ import { ABANDON_MS, LOG_TTL_MS } from './times.ts'
 export interface WriteOptions {
   readonly table: Table
   readonly cluster: string
-  readonly now: () => number
-  readonly sleep: (milliseconds: number) => Promise<void>
+  readonly clock: Clock
   /** Makes an object of an object item. */
   readonly decode: (collection: GroupResource, item: Item) => Promise<Known>
 }
@@ -66,7 +66,7 @@ export async function write(options: WriteOptions, head: Head, intent: Intent): 
   refuseTooLarge(intent.object) // before it costs a number
   let last: unknown
   for (let tried = 0; tried < MOST_NUMBERS; tried++) {
-    const taken = options.now()
+    const taken = options.clock.now()
     const attempt = prepare(options, intent, await head.next())
     const result = await commit(options, attempt, taken)
     if (result === true) {
@@ -94,11 +94,11 @@ type Failure =
 
 /** True when the write has happened; otherwise it has not and never will under this number. */
 async function commit(options: WriteOptions, attempt: Attempt, taken: number): Promise<true | Failure> {
-  const { table, now, sleep } = options
+  const { table, clock } = options
   let pause = 5
   for (;;) {
     // Readers rely on old numbers being dead.
-    if (now() - taken > ABANDON_MS) return lostSlot(options, attempt, new Error(`number ${attempt.revision} grew too old`))
+    if (clock.now() - taken > ABANDON_MS) return lostSlot(options, attempt, new Error(`number ${attempt.revision} grew too old`))
     try {
       await table.transact(attempt.items, randomUUID())
       return true
@@ -106,7 +106,7 @@ async function commit(options: WriteOptions, attempt: Attempt, taken: number): P
       const outcome: Outcome = outcomeOf(error)
       switch (outcome.kind) {
         case 'again':
-          await sleep(pause * (0.5 + Math.random()))
+          await sleep(clock, pause * (0.5 + Math.random()))
           pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
           continue
         case 'object':
@@ -134,9 +134,9 @@ async function lostSlot(options: WriteOptions, attempt: Attempt, error: unknown)
 }
 
 /** Fences the slot if it is empty. Answers whether this very write is in it. */
-async function closeSlot({ table, now }: WriteOptions, { log, revision, txn }: Attempt): Promise<boolean> {
+async function closeSlot({ table, clock }: WriteOptions, { log, revision, txn }: Attempt): Promise<boolean> {
   try {
-    return (await table.putIfAbsent(skipItem(log, revision, now())))?.txn?.S === txn
+    return (await table.putIfAbsent(skipItem(log, revision, clock.now())))?.txn?.S === txn
   } catch (error) {
     throw new UnavailableError(`whether revision ${revision} was written cannot be found out`, { cause: error })
   }
@@ -147,14 +147,14 @@ async function slotOf({ table }: WriteOptions, { log, revision }: Attempt, retur
   return returned !== undefined && 'sk' in returned ? returned : table.get(log, pad(revision))
 }
 
-function prepare({ table, cluster, now }: WriteOptions, intent: Intent, revision: number): Attempt {
+function prepare({ table, cluster, clock }: WriteOptions, intent: Intent, revision: number): Attempt {
   const { type, collection, key, expected } = intent
   const TableName = table.name
   const object = stamp(intent.object, revision)
   const previous = expected?.object
   const txn = randomUUID()
   const log = partition(cluster, 'l', collection)
-  const time = now()
+  const time = clock.now()
 
   const body = type === 'deleted' ? undefined : pack(object)
   const pair = packPair([object, previous ?? null])
@@ -228,10 +228,10 @@ function prepare({ table, cluster, now }: WriteOptions, intent: Intent, revision
 }
 
 /** The parts of the state that was replaced are needed by the log alone from now on. */
-async function retireParts({ table, cluster, now }: WriteOptions, { collection, key, expected }: Intent): Promise<void> {
+async function retireParts({ table, cluster, clock }: WriteOptions, { collection, key, expected }: Intent): Promise<void> {
   if (expected === undefined || expected.parts === 0) return
   const pk = partsPartition(cluster, collection, key)
-  const values = { ':expires': N(seconds(now() + LOG_TTL_MS)) }
+  const values = { ':expires': N(seconds(clock.now() + LOG_TTL_MS)) }
   const retire = Array.from({ length: expected.parts }, (_, index) =>
     table.update(pk, partKey(expected.revision, index), 'SET #expires = :expires', values, { '#expires': TTL_ATTRIBUTE }),
   )

@@ -23,6 +23,12 @@ export const systemClock: Clock = {
   },
 }
 
+/** Resolves after so many milliseconds. */
+export const sleep = (clock: Clock, milliseconds: number): Promise<void> =>
+  new Promise(resolve => {
+    clock.at(clock.now() + milliseconds, resolve)
+  })
+
 /** Stands still until it is told to advance. */
 export class ManualClock implements Clock {
   #now: number

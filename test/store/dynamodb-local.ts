@@ -1,9 +1,9 @@
 // DynamoDB Local for a test file: one process, a table for each store that is asked for.
-import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { type DynamoDbLocal, startDynamoDbLocal } from '../../localstack/host/dynamodb-local.ts'
+import { ensureJava } from '../../localstack/host/machine/java.ts'
 import { ensureTable } from '../../shared/store/dynamodb/table-definition.ts'
 
 export interface LocalTables {
@@ -15,10 +15,11 @@ export interface LocalTables {
 
 export async function localTables(): Promise<LocalTables> {
   const local: DynamoDbLocal = await startDynamoDbLocal({
-    java: javaOnPath(),
+    java: await ensureJava(text => console.error(text)),
     dataDir: undefined,
     cacheDir: join(tmpdir(), 'zeroplane-test-java'),
   })
+  await local.ready
   const client = (config: DynamoDBClientConfig = {}) =>
     new DynamoDBClient({
       endpoint: `http://127.0.0.1:${local.port}`,
@@ -40,11 +41,4 @@ export async function localTables(): Promise<LocalTables> {
       await local.stop()
     },
   }
-}
-
-function javaOnPath(): string {
-  const folders = [...(process.env.JAVA_HOME ? [join(process.env.JAVA_HOME, 'bin')] : []), ...(process.env.PATH ?? '').split(delimiter)]
-  const java = folders.map(folder => join(folder, 'java')).find(path => existsSync(path))
-  if (java === undefined) throw new Error('DynamoDB Local needs Java 17, and there is no java on the PATH: `npm start` installs one')
-  return java
 }

@@ -1,21 +1,138 @@
+// Local ECS: the API over a runtime (Docker, or a simulation), and the registry beside it.
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Events } from '../aws/events/service.ts'
+import { arn } from '../aws/identity.ts'
 import type { Logs } from '../aws/logs/service.ts'
 import type { Door } from '../aws/server.ts'
 import type { Service, World } from '../aws/service.ts'
+import { Engine } from './docker/engine.ts'
+import { DockerRuntime } from './docker/runtime.ts'
+import type { ContainerInstance, KeyValue, Resources } from './model.ts'
+import { registryDoor } from './registry.ts'
+import { Ecs, type Throttle } from './service.ts'
+import { EcsStore } from './store.ts'
+import { Tasks } from './tasks.ts'
 
 export interface EcsOptions {
   readonly engine: 'docker' | 'simulated'
-  /** Container instances; 0 for none. */
+  /** Cluster that is there from the start. */
+  readonly cluster?: string
+  /** Container instances of that cluster; 0 for none. */
   readonly nodes: number
+  /** Of each container instance. Default: all cores (they are shared out by time), and an equal part of nine tenths of the memory. */
+  readonly nodeCapacity?: Resources
+  /** Refuse calls beyond AWS's rates. Off unless asked for. */
+  readonly throttle?: Throttle
 }
 
 export interface StartedEcs {
   readonly service: Service
   readonly registry: Door
+  readonly clusterArn: string
+  /** Address at which tasks reach this machine; loopback where tasks are simulated. */
+  readonly gateway: string
+  /** Goes on with the tasks of an earlier life. */
   resume(): Promise<void>
   close(): Promise<void>
 }
 
-export async function startEcs(_options: EcsOptions, _world: World, _ports: { logs: Logs; events: Events }): Promise<StartedEcs> {
-  throw new Error('ECS is being built')
+/** @throws EcsUnavailableError when the Docker Engine does not answer. */
+export async function startEcs(options: EcsOptions, world: World, ports: { logs: Logs; events: Events }): Promise<StartedEcs> {
+  if (options.engine !== 'docker') throw new Error('the simulated engine is being built')
+  const engine = await Engine.connect()
+  const store = new EcsStore(world)
+  const tasks = new Tasks(world, store, ports.events)
+  const runtime = await DockerRuntime.open(engine, {
+    owner: ownerOf(world.dataDir),
+    logs: ports.logs,
+    fileSystems: world.dataDir && join(world.dataDir, 'efs'),
+    listener: tasks,
+    secret: valueFrom => Promise.reject(new Error(`the local AWS keeps no secrets: ${valueFrom}`)),
+    environment: () => ({ AWS_EXECUTION_ENV: 'AWS_ECS_EC2' }),
+    log: world.log,
+  })
+  tasks.use(runtime)
+  const service = new Ecs(world, store, tasks, options.throttle)
+  const clusterName = options.cluster ?? 'default'
+  const clusterArn = arn(world.identity, 'ecs', `cluster/${clusterName}`)
+  service.operations.CreateCluster({ clusterName, capacityProviders: ['FARGATE', 'FARGATE_SPOT'] })
+  const machine = { cpu: engine.cpus * 1024, memory: Math.floor(engine.memory / 1024 / 1024) }
+  registerNodes(store, world, clusterArn, clusterName, options, machine, engine.architecture)
+  return {
+    service,
+    registry: registryDoor(runtime.images),
+    clusterArn,
+    gateway: runtime.gateway,
+    resume: () => tasks.adopt(),
+    async close() {
+      tasks.close()
+      await runtime.close()
+      store.close()
+    },
+  }
+}
+
+/** The cluster's own instances have names made of their number, so that each start finds them again. */
+function registerNodes(
+  store: EcsStore,
+  world: World,
+  clusterArn: string,
+  clusterName: string,
+  options: EcsOptions,
+  machine: Resources,
+  architecture: string,
+): void {
+  const capacity = options.nodeCapacity ?? { cpu: machine.cpu, memory: Math.floor((machine.memory * 0.9) / Math.max(1, options.nodes)) }
+  const wanted = new Set<string>()
+  for (let number = 0; number < options.nodes; number++) {
+    const id = createHash('sha256').update(`${clusterName}/${number}`).digest('hex')
+    const containerInstanceArn = arn(world.identity, 'ecs', `container-instance/${clusterName}/${id.slice(0, 32)}`)
+    wanted.add(containerInstanceArn)
+    const before = store.instances.get(containerInstanceArn)
+    store.putInstance({
+      containerInstanceArn,
+      clusterArn,
+      ec2InstanceId: `i-${id.slice(32, 49)}`,
+      status: before?.status ?? 'ACTIVE',
+      agentConnected: true,
+      registered: capacity,
+      attributes: before?.attributes ?? attributesOf(world.identity.region, number, architecture),
+      registeredAt: before?.registeredAt ?? world.clock.now(),
+      version: (before?.version ?? 0) + 1,
+      tags: before?.tags ?? [{ key: OWN_NODE, value: String(number) }],
+    })
+  }
+  // A smaller number than last time: the others leave.
+  for (const instance of [...store.instances.values()]) {
+    if (isOwn(instance) && instance.clusterArn === clusterArn && !wanted.has(instance.containerInstanceArn))
+      store.deleteInstance(instance.containerInstanceArn)
+  }
+}
+
+const OWN_NODE = 'zeroplane.dev/local-node'
+const isOwn = (instance: ContainerInstance): boolean => instance.tags.some(({ key }) => key === OWN_NODE)
+
+function attributesOf(region: string, number: number, architecture: string): KeyValue[] {
+  return [
+    { name: 'ecs.availability-zone', value: `${region}${'abcdef'[number % 3]}` },
+    { name: 'ecs.instance-type', value: 'local' },
+    { name: 'ecs.os-type', value: 'linux' },
+    { name: 'ecs.os-family', value: 'LINUX' },
+    { name: 'ecs.cpu-architecture', value: architecture === 'aarch64' ? 'arm64' : architecture },
+    { name: 'ecs.capability.docker-remote-api.1.44', value: '' },
+    { name: 'com.amazonaws.ecs.capability.logging-driver.awslogs', value: '' },
+  ]
+}
+
+/** A name for this data folder, so that two installations on one engine leave each other's containers alone. */
+function ownerOf(dataDir: string | undefined): string {
+  if (!dataDir) return randomUUID()
+  const file = join(dataDir, 'owner')
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim()
+  mkdirSync(dataDir, { recursive: true })
+  const owner = randomUUID()
+  writeFileSync(file, owner)
+  return owner
 }

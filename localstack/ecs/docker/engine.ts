@@ -1,0 +1,90 @@
+// The connection to a Docker Engine. While the engine is away (restarted by its owner), calls wait for it: every call made here can be
+// made twice.
+import { setTimeout as sleep } from 'node:timers/promises'
+import Docker from 'dockerode'
+import { EcsUnavailableError } from '../errors.ts'
+
+/** Asked again so often while the engine is away. */
+const RETRY_EVERY = 300
+
+export class Engine {
+  readonly docker: Docker
+  /** Architecture as Docker names it: x86_64, aarch64. */
+  readonly architecture: string
+  readonly cpus: number
+  /** Bytes. */
+  readonly memory: number
+  readonly version: string
+  readonly cgroupVersion: string
+  readonly cgroupDriver: string
+  /** The engine has an init program to run as process 1. */
+  readonly hasInit: boolean
+  #closed = false
+
+  private constructor(docker: Docker, info: DockerInfo) {
+    this.docker = docker
+    this.architecture = info.Architecture
+    this.cpus = info.NCPU
+    this.memory = info.MemTotal
+    this.version = info.ServerVersion
+    this.cgroupVersion = info.CgroupVersion ?? '1'
+    this.cgroupDriver = info.CgroupDriver ?? 'cgroupfs'
+    this.hasInit = Boolean(info.InitBinary) && info.InitCommit?.ID !== '' && info.InitCommit?.ID !== 'N/A'
+  }
+
+  /** @throws EcsUnavailableError */
+  static async connect(docker = new Docker()): Promise<Engine> {
+    try {
+      return new Engine(docker, (await docker.info()) as DockerInfo)
+    } catch (error) {
+      const where = process.env.DOCKER_HOST ?? '/var/run/docker.sock'
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new EcsUnavailableError(
+        `No Docker Engine answers at ${where} (${reason}). Install and start Docker, set DOCKER_HOST, or start with --ecs simulated.`,
+      )
+    }
+  }
+
+  async call<T>(run: (docker: Docker) => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await run(this.docker)
+      } catch (error) {
+        if (this.#closed || !isAway(error)) throw error
+        await sleep(RETRY_EVERY, undefined, { ref: false })
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+}
+
+interface DockerInfo {
+  readonly Architecture: string
+  readonly NCPU: number
+  readonly MemTotal: number
+  readonly ServerVersion: string
+  readonly CgroupVersion?: string
+  readonly CgroupDriver?: string
+  readonly InitBinary?: string
+  readonly InitCommit?: { readonly ID?: string }
+}
+
+/** HTTP status of the engine's answer; undefined when there was none. */
+export const statusOf = (error: unknown): number | undefined => (error as { statusCode?: number }).statusCode
+
+export const isMissing = (error: unknown): boolean => statusOf(error) === 404
+
+function isAway(error: unknown): boolean {
+  if (statusOf(error) !== undefined) return false
+  const code = (error as NodeJS.ErrnoException).code
+  return ['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE'].includes(code ?? '') || /socket hang up/.test(String(error))
+}
+
+/** Docker's own words, without the client's prefix "(HTTP code 404) no such image - ". */
+export function reasonOf(error: unknown): string {
+  const json = (error as { json?: { message?: string } }).json
+  return json?.message ?? (error instanceof Error ? error.message : String(error))
+}

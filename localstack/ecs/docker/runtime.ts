@@ -1,0 +1,431 @@
+// ECS on a Docker Engine: a sandbox container holds each task's network namespace, and the task's containers join it. Everything carries
+// labels, so that a new process finds what an old one made.
+import { mkdirSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import type Docker from 'dockerode'
+import type { Logs } from '../../aws/logs/service.ts'
+import type { HealthStatus, Task } from '../model.ts'
+import { taskIdOf } from '../model.ts'
+import { type Exit, type Found, type Runtime, RuntimeError, type RuntimeListener, type Sandbox, type TaskSpec } from '../runtime.ts'
+import { type TaskCgroups, taskCgroups } from './cgroup.ts'
+import { type Engine, isMissing, reasonOf, statusOf } from './engine.ts'
+import { Images, PullError } from './images.ts'
+import { followLogs, type LogTarget } from './log-follower.ts'
+import { pauseProgram, tarOf } from './pause.ts'
+import {
+  containerName,
+  createOptions,
+  hostPath,
+  isShared,
+  LABELS,
+  SANDBOX,
+  sandboxName,
+  sandboxOptions,
+  taskBytes,
+  taskCores,
+  volumeName,
+} from './spec.ts'
+import { type EngineEvent, EngineWatch } from './watch.ts'
+
+const PAUSE_IMAGE = 'zeroplane/pause:1'
+const NETWORK = 'zeroplane'
+/** How long to wait for the rest of a container's output after it exited. */
+const LOG_PATIENCE = 5000
+const LOST = "ResourceInitializationError: the task's network namespace is gone"
+
+/** One container that exists at the engine. */
+interface Live {
+  readonly taskArn: string
+  readonly name: string
+  id: string
+  exited: PromiseWithResolvers<void>
+  logs: Promise<void>
+}
+
+export interface DockerRuntimeOptions {
+  readonly owner: string
+  readonly logs: Logs
+  /** Folder below which EFS file systems are emulated. */
+  readonly fileSystems: string | undefined
+  readonly listener: RuntimeListener
+  /** Reads `secrets` (Secrets Manager, SSM). */
+  readonly secret: (valueFrom: string) => Promise<string>
+  /** Variables that ECS sets in every container. */
+  readonly environment: (task: Task, container: string) => Readonly<Record<string, string>>
+  readonly log: (line: string) => void
+}
+
+export class DockerRuntime implements Runtime {
+  readonly images: Images
+  /** Address at which containers reach this machine. */
+  readonly gateway: string
+  readonly #engine: Engine
+  readonly #options: DockerRuntimeOptions
+  readonly #cgroups: TaskCgroups
+  readonly #watch: EngineWatch
+  readonly #live = new Map<string, Live>()
+  #warnedOfInit = false
+
+  private constructor(engine: Engine, gateway: string, options: DockerRuntimeOptions) {
+    this.#engine = engine
+    this.gateway = gateway
+    this.#options = options
+    this.images = new Images(engine)
+    this.#cgroups = taskCgroups(engine, options.log)
+    const filters = { type: ['container'], label: [`${LABELS.owner}=${options.owner}`], event: ['die', 'health_status'] }
+    this.#watch = new EngineWatch(
+      engine,
+      filters,
+      event => this.#event(event),
+      () => this.#lookAtAll(),
+    )
+  }
+
+  /** @throws when the engine has no usable network or cannot load the pause image. */
+  static async open(engine: Engine, options: DockerRuntimeOptions): Promise<DockerRuntime> {
+    const gateway = await ensureNetwork(engine)
+    await ensurePause(engine)
+    const runtime = new DockerRuntime(engine, gateway, options)
+    await runtime.#watch.open()
+    return runtime
+  }
+
+  async prepare(spec: TaskSpec): Promise<Sandbox> {
+    const { task, definition } = spec
+    this.#checkLogGroups(spec)
+    for (const volume of definition.volumes) {
+      const path = hostPath(volume, this.#options.fileSystems)
+      if (path && !volume.host?.sourcePath) mkdirSync(path, { recursive: true })
+      else if (!path) await this.#volume(spec, volume.name)
+    }
+    if (definition.networkMode !== 'awsvpc') return { privateIPv4Address: this.gateway, macAddress: '' }
+    const taskId = taskIdOf(task.taskArn)
+    const cgroupParent = this.#cgroups.make(taskId, { cpu: taskCores(spec), memory: taskBytes(spec) })
+    const options = sandboxOptions(spec, { owner: this.#options.owner, image: PAUSE_IMAGE, network: NETWORK, cgroupParent })
+    try {
+      const id = await this.#createOnce(options)
+      await this.#engine.call(docker => docker.getContainer(id).start())
+      const inspected = await this.#engine.call(docker => docker.getContainer(id).inspect())
+      this.#follow(task.taskArn, SANDBOX, id)
+      const network = inspected.NetworkSettings.Networks[NETWORK]
+      return { privateIPv4Address: network?.IPAddress ?? '', macAddress: network?.MacAddress ?? '' }
+    } catch (error) {
+      throw new RuntimeError('ResourceInitializationError', `the task's network could not be made: ${reasonOf(error)}`)
+    }
+  }
+
+  async pull(spec: TaskSpec, name: string): Promise<{ imageDigest?: string }> {
+    const reference = imageOf(spec, name)
+    try {
+      return { imageDigest: (await this.images.get(reference)).digest }
+    } catch (error) {
+      if (error instanceof PullError) throw new RuntimeError('CannotPullContainerError', `${reference}: ${error.message}`)
+      throw error
+    }
+  }
+
+  async create(spec: TaskSpec, name: string): Promise<{ runtimeId: string }> {
+    const { task, definition } = spec
+    const container = definition.containerDefinitions.find(one => one.name === name)!
+    const secrets: Record<string, string> = {}
+    for (const { name: variable, valueFrom } of container.secrets ?? []) {
+      try {
+        secrets[variable] = await this.#options.secret(valueFrom)
+      } catch (error) {
+        throw new RuntimeError('ResourceInitializationError', `unable to pull secrets or registry auth: ${valueFrom}: ${reasonOf(error)}`)
+      }
+    }
+    if (container.linuxParameters?.initProcessEnabled && !this.#engine.hasInit && !this.#warnedOfInit) {
+      this.#warnedOfInit = true
+      this.#options.log('local ECS: this Docker Engine has no init program (package tini): initProcessEnabled is ignored')
+    }
+    const awsvpc = definition.networkMode === 'awsvpc'
+    const limits = { cpu: taskCores(spec), memory: taskBytes(spec) }
+    const reference = imageOf(spec, name)
+    const image = await this.images.get(reference)
+    const options = createOptions(spec, name, {
+      owner: this.#options.owner,
+      // A digest of our own making means nothing to the engine.
+      image: reference.includes('@') ? image.id : reference,
+      sandbox: awsvpc ? sandboxName(task.taskArn) : undefined,
+      cgroupParent: this.#cgroups.make(taskIdOf(task.taskArn), limits),
+      hasInit: this.#engine.hasInit,
+      fileSystems: this.#options.fileSystems,
+      secrets,
+      environment: this.#options.environment(task, name),
+    })
+    if (definition.networkMode === 'bridge') Object.assign(options.HostConfig!, { NetworkMode: NETWORK })
+    try {
+      return { runtimeId: await this.#createOnce(options) }
+    } catch (error) {
+      throw new RuntimeError('CannotCreateContainerError', reasonOf(error))
+    }
+  }
+
+  async start(spec: TaskSpec, name: string): Promise<void> {
+    const { taskArn } = spec.task
+    const id = spec.task.containers.find(container => container.name === name)!.runtimeId!
+    const live = this.#follow(taskArn, name, id)
+    try {
+      await this.#engine.call(docker => docker.getContainer(id).start())
+    } catch (error) {
+      // 304: it runs already, started by a process that did not live to note it.
+      if (statusOf(error) !== 304) {
+        this.#live.delete(key(taskArn, name))
+        throw new RuntimeError('CannotStartContainerError', reasonOf(error))
+      }
+    }
+    live.logs = this.#logs(spec, name, id)
+  }
+
+  async stop(spec: TaskSpec, name: string, timeout: number): Promise<void> {
+    const live = this.#live.get(key(spec.task.taskArn, name))
+    if (!live) return
+    const kill = async (signal: string) => {
+      try {
+        await this.#engine.call(docker => docker.getContainer(live.id).kill({ signal }))
+      } catch (error) {
+        // 404 and 409: it is gone, or not running any more; the event stream has said so or will.
+        if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error
+        await this.#look(live)
+      }
+    }
+    const image = await this.images.find(imageOf(spec, name))
+    await kill(image?.config.StopSignal || 'SIGTERM')
+    const patience = setTimeout(() => void kill('SIGKILL').catch(() => {}), timeout)
+    await live.exited.promise
+    clearTimeout(patience)
+  }
+
+  async release(spec: TaskSpec): Promise<void> {
+    const { taskArn } = spec.task
+    const names = [...spec.task.containers.map(({ name }) => name), SANDBOX]
+    await Promise.all(
+      names.map(async name => {
+        const live = this.#live.get(key(taskArn, name))
+        this.#live.delete(key(taskArn, name))
+        if (name !== SANDBOX && live) await Promise.race([live.logs, new Promise(resolve => setTimeout(resolve, LOG_PATIENCE).unref())])
+        await this.#remove(name === SANDBOX ? sandboxName(taskArn) : containerName(taskArn, name))
+      }),
+    )
+    for (const volume of spec.definition.volumes) {
+      if (isShared(volume) || hostPath(volume, this.#options.fileSystems)) continue
+      await this.#engine.call(docker => docker.getVolume(volumeName(taskArn, volume.name)).remove({ force: true })).catch(() => {})
+    }
+    this.#cgroups.remove(taskIdOf(taskArn))
+  }
+
+  async adopt(spec: TaskSpec): Promise<ReadonlyMap<string, Found>> {
+    const { taskArn } = spec.task
+    const found = new Map<string, Found>()
+    const listed = await this.#list([`${LABELS.task}=${taskArn}`])
+    await Promise.all(
+      listed.map(async ({ Id, Labels }) => {
+        const name = Labels[LABELS.container] ?? ''
+        // Followed first and looked at then: an end in between is seen by one or the other.
+        const live = this.#follow(taskArn, name, Id)
+        const state = await this.#stateOf(live)
+        if (state.state !== 'created' && name !== SANDBOX) live.logs = this.#logs(spec, name, Id)
+        if (state.state === 'exited') live.exited.resolve()
+        found.set(name, state)
+      }),
+    )
+    const sandbox = found.get(SANDBOX)
+    if (sandbox?.state === 'exited') this.#options.listener.lost(taskArn, LOST)
+    found.delete(SANDBOX)
+    return found
+  }
+
+  async tidy(known: readonly TaskSpec[]): Promise<void> {
+    const arns = new Set(known.map(({ task }) => task.taskArn))
+    const strays = (await this.#list([])).filter(({ Labels }) => !arns.has(Labels[LABELS.task] ?? ''))
+    await Promise.all(strays.map(({ Id }) => this.#remove(Id)))
+    const ids = new Set(known.map(({ task }) => taskIdOf(task.taskArn)))
+    const filters = { label: [`${LABELS.owner}=${this.#options.owner}`] }
+    const { Volumes } = await this.#engine.call(docker => docker.listVolumes({ filters }))
+    const stray = (Volumes ?? []).filter(({ Name }) => !ids.has(Name.split('-')[1] ?? ''))
+    await Promise.all(stray.map(({ Name }) => this.#engine.call(docker => docker.getVolume(Name).remove({ force: true })).catch(() => {})))
+  }
+
+  async close(): Promise<void> {
+    this.#watch.close()
+    this.#engine.close()
+  }
+
+  #event(event: EngineEvent): void {
+    const attributes = event.Actor.Attributes
+    const taskArn = attributes[LABELS.task]
+    const name = attributes[LABELS.container]
+    const live = taskArn && name ? this.#live.get(key(taskArn, name)) : undefined
+    if (!live || live.id !== event.Actor.ID) return
+    if (event.Action === 'die') void this.#ended(live, Number(attributes.exitCode))
+    else if (event.Action.startsWith('health_status'))
+      this.#options.listener.health(live.taskArn, live.name, healthOf(event.Action.split(': ')[1]))
+  }
+
+  async #ended(live: Live, exitCode: number): Promise<void> {
+    if (!this.#live.has(key(live.taskArn, live.name))) return
+    const exit = live.name === SANDBOX ? { exitCode } : await this.#exitOf(live.id, exitCode)
+    live.exited.resolve()
+    if (live.name === SANDBOX) this.#options.listener.lost(live.taskArn, LOST)
+    else this.#options.listener.exited(live.taskArn, live.name, exit)
+  }
+
+  /** After a gap in the event stream: who ended meanwhile? */
+  async #lookAtAll(): Promise<void> {
+    await Promise.all([...this.#live.values()].map(live => this.#look(live)))
+  }
+
+  async #look(live: Live): Promise<void> {
+    try {
+      const { State } = await this.#engine.call(docker => docker.getContainer(live.id).inspect())
+      if (State.Status === 'exited' || State.Status === 'dead') await this.#ended(live, State.ExitCode)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      live.exited.resolve()
+      if (live.name === SANDBOX) this.#options.listener.lost(live.taskArn, LOST)
+      else this.#options.listener.exited(live.taskArn, live.name, { reason: 'DockerStateError: the container is gone' })
+    }
+  }
+
+  async #exitOf(id: string, known?: number): Promise<Exit> {
+    try {
+      const { State } = await this.#engine.call(docker => docker.getContainer(id).inspect())
+      const exitCode = known ?? State.ExitCode
+      if (State.OOMKilled) return { exitCode, reason: 'OutOfMemoryError: Container killed due to memory usage' }
+      return State.Error ? { exitCode, reason: `CannotStartContainerError: ${State.Error}` } : { exitCode }
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      return { exitCode: known, reason: known === undefined ? 'DockerStateError: the container is gone' : undefined }
+    }
+  }
+
+  async #stateOf({ id }: Live): Promise<Found> {
+    const { State } = await this.#engine.call(docker => docker.getContainer(id).inspect())
+    if (State.Status === 'created') return { state: 'created', runtimeId: id }
+    if (State.Running) return { state: 'running', runtimeId: id, health: State.Health ? healthOf(State.Health.Status) : undefined }
+    return { state: 'exited', runtimeId: id, ...(await this.#exitOf(id)) }
+  }
+
+  #follow(taskArn: string, name: string, id: string): Live {
+    const existing = this.#live.get(key(taskArn, name))
+    const live: Live = { taskArn, name, id, exited: Promise.withResolvers<void>(), logs: existing?.logs ?? Promise.resolve() }
+    this.#live.set(key(taskArn, name), live)
+    return live
+  }
+
+  #logs(spec: TaskSpec, name: string, id: string): Promise<void> {
+    const target = logTarget(spec, name, id)
+    if (!target) return Promise.resolve()
+    const tty = spec.definition.containerDefinitions.find(container => container.name === name)?.pseudoTerminal ?? false
+    return followLogs(this.#engine, id, tty, this.#options.logs, target).catch(error => {
+      this.#options.log(
+        `local ECS: the output of container ${name} of task ${taskIdOf(spec.task.taskArn)} is lost from here on: ${reasonOf(error)}`,
+      )
+    })
+  }
+
+  #checkLogGroups({ definition }: TaskSpec): void {
+    for (const { logConfiguration } of definition.containerDefinitions) {
+      const { 'awslogs-group': group, 'awslogs-create-group': create } = logConfiguration?.options ?? {}
+      if (logConfiguration?.logDriver !== 'awslogs' || !group || this.#options.logs.groups.has(group)) continue
+      if (create === 'true') this.#options.logs.groups.createGroup(group)
+      else {
+        throw new RuntimeError(
+          'ResourceInitializationError',
+          `failed to validate logger args: create stream has been retried 1 times: ResourceNotFoundException: The specified log group does not exist: ${group}`,
+        )
+      }
+    }
+  }
+
+  async #volume(spec: TaskSpec, name: string): Promise<void> {
+    const volume = spec.definition.volumes.find(one => one.name === name)!
+    const docker = volume.dockerVolumeConfiguration
+    await this.#engine.call(engine =>
+      engine.createVolume({
+        Name: isShared(volume) ? name : volumeName(spec.task.taskArn, name),
+        Driver: docker?.driver ?? 'local',
+        DriverOpts: { ...docker?.driverOpts },
+        Labels: isShared(volume)
+          ? { ...docker?.labels }
+          : { ...docker?.labels, [LABELS.owner]: this.#options.owner, [LABELS.task]: spec.task.taskArn },
+      }),
+    )
+  }
+
+  /** Its name is the same each time, so a second creation finds the first one's container. Answers the id. */
+  async #createOnce(options: Docker.ContainerCreateOptions): Promise<string> {
+    try {
+      return (await this.#engine.call(docker => docker.createContainer(options))).id
+    } catch (error) {
+      if (statusOf(error) !== 409) throw error
+      return (await this.#engine.call(docker => docker.getContainer(options.name!).inspect())).Id
+    }
+  }
+
+  async #remove(nameOrId: string): Promise<void> {
+    try {
+      await this.#engine.call(docker => docker.getContainer(nameOrId).remove({ force: true, v: true }))
+    } catch (error) {
+      // 409: its removal is under way already.
+      if (!isMissing(error) && statusOf(error) !== 409)
+        this.#options.log(`local ECS: container ${nameOrId} could not be removed: ${reasonOf(error)}`)
+    }
+  }
+
+  #list(labels: readonly string[]): Promise<Docker.ContainerInfo[]> {
+    const filters = { label: [`${LABELS.owner}=${this.#options.owner}`, ...labels] }
+    return this.#engine.call(docker => docker.listContainers({ all: true, filters }))
+  }
+}
+
+const key = (taskArn: string, name: string): string => `${taskArn} ${name}`
+
+const imageOf = ({ task }: TaskSpec, name: string): string => task.containers.find(container => container.name === name)!.image
+
+function healthOf(status: string | undefined): HealthStatus {
+  return status === 'healthy' ? 'HEALTHY' : status === 'unhealthy' ? 'UNHEALTHY' : 'UNKNOWN'
+}
+
+function logTarget({ task, definition }: TaskSpec, name: string, id: string): LogTarget | undefined {
+  const configuration = definition.containerDefinitions.find(container => container.name === name)?.logConfiguration
+  const group = configuration?.options?.['awslogs-group']
+  if (configuration?.logDriver !== 'awslogs' || !group) return undefined
+  const prefix = configuration.options?.['awslogs-stream-prefix']
+  return { group, stream: prefix ? `${prefix}/${name}/${taskIdOf(task.taskArn)}` : id }
+}
+
+async function ensureNetwork(engine: Engine): Promise<string> {
+  const read = async () => {
+    const network = await engine.call(docker => docker.getNetwork(NETWORK).inspect())
+    return (network.IPAM?.Config?.[0] as { Gateway?: string } | undefined)?.Gateway ?? ''
+  }
+  try {
+    return await read()
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+  await engine
+    .call(docker => docker.createNetwork({ Name: NETWORK, Driver: 'bridge', CheckDuplicate: true, Labels: { [LABELS.owner]: 'all' } }))
+    .catch(error => {
+      if (statusOf(error) !== 409) throw error
+    })
+  return read()
+}
+
+async function ensurePause(engine: Engine): Promise<void> {
+  const [, tag] = PAUSE_IMAGE.split(':')
+  try {
+    await engine.call(docker => docker.getImage(PAUSE_IMAGE).inspect())
+    return
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+  const archive = Readable.from([tarOf('pause', pauseProgram(engine.architecture))])
+  const options = { repo: PAUSE_IMAGE.slice(0, PAUSE_IMAGE.lastIndexOf(':')), tag, changes: ['ENTRYPOINT ["/pause"]'] }
+  const imported = await engine.docker.importImage(archive, options)
+  await new Promise<void>((resolve, reject) => {
+    engine.docker.modem.followProgress(imported, error => (error ? reject(error) : resolve()))
+  })
+}

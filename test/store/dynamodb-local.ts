@@ -20,6 +20,7 @@ export async function localTables(): Promise<LocalTables> {
     cacheDir: join(tmpdir(), 'zeroplane-test-java'),
   })
   await local.ready
+  await local.ready
   const client = (config: DynamoDBClientConfig = {}) =>
     new DynamoDBClient({
       endpoint: `http://127.0.0.1:${local.port}`,

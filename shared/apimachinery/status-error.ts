@@ -180,7 +180,10 @@ export const timeout = (message: string, details?: StatusDetails) => new StatusE
 /** A list or watch from a revision that does not exist yet. */
 export const resourceVersionTooLarge = (wanted: number, current: number) => {
   const message = `Too large resource version: ${wanted}, current: ${current}`
-  return timeout(message, { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1 })
+  return timeout(`Timeout: ${message}`, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
+  })
 }
 
 /** Anything thrown, as a Status. What is not a StatusError is our own defect and says no more than its message. */

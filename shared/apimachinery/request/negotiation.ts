@@ -9,6 +9,8 @@ export const MEDIA_TYPES: Readonly<Record<Serialization, string>> = {
   protobuf: 'application/vnd.kubernetes.protobuf',
 }
 export const SUPPORTED = Object.values(MEDIA_TYPES)
+/** What a watch is answered with; YAML has no frames. */
+export const STREAMS = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch']
 
 export type Transform = 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'
 
@@ -65,26 +67,27 @@ export function checkAccept(request: Request, produced: readonly string[] = SUPP
 export interface NegotiationOptions {
   /** Whether a Table or PartialObjectMetadata may be asked for here. */
   readonly transforms?: boolean
-  /** Formats that this endpoint speaks. */
-  readonly formats?: readonly Serialization[]
+  /** The answer is a watch. */
+  readonly stream?: boolean
 }
+
+const STREAM_FORMATS: readonly Serialization[] = ['json', 'protobuf']
 
 /** @throws StatusError 406 */
 export function negotiate(request: Request, query: URLSearchParams, options: NegotiationOptions = {}): Negotiated {
   const found = tryNegotiate(request, query, options)
-  if (found === undefined)
-    throw notAcceptable((options.formats ?? (Object.keys(MEDIA_TYPES) as Serialization[])).map(format => MEDIA_TYPES[format]))
-  return found
+  if (found !== undefined) return found
+  const asked = request.headers.get('accept') ?? ''
+  throw notAcceptable(options.stream === true && !asked.includes('stream=') ? STREAMS : SUPPORTED)
 }
 
 export function tryNegotiate(request: Request, query: URLSearchParams, options: NegotiationOptions = {}): Negotiated | undefined {
   const header = acceptOf(request)
   const simple = SIMPLE[header]
-  if (simple !== undefined && (options.formats === undefined || options.formats.includes(simple)))
-    return { format: simple, pretty: isPretty(request, query) }
+  if (simple !== undefined && simple !== undefined) return { format: simple, pretty: isPretty(request, query) }
   for (const clause of parseAccept(header)) {
-    const format = formatOf(clause, options.formats)
-    if (format === undefined) continue
+    const format = formatOf(clause, options.stream === true ? STREAM_FORMATS : undefined)
+    if (format === undefined || (clause.parameters.get('stream') ?? 'watch') !== 'watch') continue
     const as = transformOf(clause, format)
     if (as === 'unknown' || (as !== undefined && !options.transforms)) continue
     return { format, as, pretty: clause.parameters.get('pretty') === '1' || isPretty(request, query) }

@@ -25,13 +25,14 @@ const VERBS: Readonly<Record<string, string>> = { POST: 'create', GET: 'get', HE
 
 export function parseRequest(method: string, path: string, query: URLSearchParams): RequestInfo {
   const plain = (): RequestInfo => ({ ...none, path, verb: method.toLowerCase() })
-  const segments = path.split('/').slice(1)
+  // Decoded before it is split, as upstream's router does: a name with an encoded slash is no name.
+  const segments = decode(path).split('/').slice(1)
   if (segments.at(-1) === '') segments.pop()
   const isCore = segments[0] === 'api'
   if ((!isCore && segments[0] !== 'apis') || segments.length < (isCore ? 3 : 4)) return plain()
   const group = isCore ? '' : (segments[1] as string)
   const version = segments[isCore ? 1 : 2] as string
-  let parts = segments.slice(isCore ? 2 : 3).map(decode)
+  let parts = segments.slice(isCore ? 2 : 3)
   const watchPrefix = parts[0] === 'watch' && parts.length > 1
   if (watchPrefix) parts = parts.slice(1)
 
@@ -97,10 +98,11 @@ export function isTrue(value: string | null): boolean {
   return value !== null && value !== '0' && value.toLowerCase() !== 'false'
 }
 
-function decode(segment: string): string {
+function decode(path: string): string {
+  if (!path.includes('%')) return path
   try {
-    return decodeURIComponent(segment)
+    return decodeURIComponent(path)
   } catch {
-    return segment
+    return path
   }
 }

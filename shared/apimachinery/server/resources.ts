@@ -3,7 +3,16 @@ import type { RequestContext, UserInfo } from '../context.ts'
 import { DecodeError } from '../engines.ts'
 import { createReader, type Machinery, type Target, toVersion } from '../machinery.ts'
 import type { Endpoint } from '../registry.ts'
-import { bodyFormat, checkAccept, type NegotiationOptions, negotiate, noExport, patchType } from '../request/negotiation.ts'
+import {
+  bodyFormat,
+  checkAccept,
+  type NegotiationOptions,
+  negotiate,
+  noExport,
+  patchType,
+  STREAMS,
+  SUPPORTED,
+} from '../request/negotiation.ts'
 import {
   type DeleteOptions,
   parseDeleteQuery,
@@ -55,7 +64,7 @@ export async function handleResource(call: ResourceRequest, endpoint: Endpoint):
   checkMethod(call, target)
   if (endpoint.version.deprecation !== undefined) responder.warnings.add(endpoint.version.deprecation)
   if (call.request.method === 'PATCH') patchType(call.request.headers.get('content-type'))
-  checkAccept(call.request)
+  checkAccept(call.request, info.named ? SUPPORTED : [...SUPPORTED, ...STREAMS])
   if (call.query.has('export')) throw noExport()
   return handleVerb(call, target)
 }
@@ -113,9 +122,8 @@ async function list(call: ResourceRequest, target: Target): Promise<Response> {
   const options = parseListOptions(query, info.watchPrefix)
   if (options.watch) {
     if (!(definition.verbs ?? ALL_VERBS).includes('watch')) throw status.methodNotAllowed(collection, 'watch')
-    const negotiated = negotiate(call.request, query, { transforms: true, formats: ['json', 'protobuf'] })
-    if (negotiated.as?.kind === 'PartialObjectMetadataList')
-      throw status.notAcceptable(['application/json', 'application/vnd.kubernetes.protobuf'])
+    const negotiated = negotiate(call.request, query, { transforms: true, stream: true })
+    if (negotiated.as?.kind === 'PartialObjectMetadataList') throw status.notAcceptable(STREAMS)
     const controller = new AbortController()
     const seconds = options.timeoutSeconds ?? 0
     const limit = seconds > 0 ? Math.min(seconds * 1000, call.maxWatch) : call.maxWatch
@@ -126,7 +134,7 @@ async function list(call: ResourceRequest, target: Target): Promise<Response> {
       controller.abort()
     }
     call.request.signal.addEventListener('abort', abort)
-    const events = await watchObjects(machinery, target, options, controller.signal)
+    const events = await watchObjects(machinery, target, options, controller.signal, responder.now + limit)
     return answerWatch(responder, negotiated, events, target.endpoint, abort)
   }
   const negotiated = negotiate(call.request, query, TRANSFORMS)

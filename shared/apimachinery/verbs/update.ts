@@ -171,10 +171,10 @@ async function replace(
     await machinery.admission.validate(attributesOf(target, request, object, old, context))
 
     if (isFinished(object, old, target)) {
-      // The answer shows the object as it went, at its last revision; the deletion's own is seen by watchers only.
+      // The answer shows the object as it went, at its last revision. Watchers see the last stored state at the deletion's own.
       done = true
       if (context.dryRun) return object
-      await machinery.store.delete(collection, current.key, object, current.revision)
+      await machinery.store.delete(collection, current.key, old, current.revision)
       await definition.afterDelete?.(object, context)
       return object
     }

@@ -17,11 +17,13 @@ export type WatchEvent =
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly initialEventsEnd: boolean }
   | { readonly type: 'ERROR'; readonly error: StatusError }
 
-/** Bookmarks come at least so often (ms), as upstream's about once a minute. */
+/** Bookmarks come about so often (ms), and once so long before the watch ends, as upstream sends them. */
 const BOOKMARK_INTERVAL = 60_000
+const LAST_BOOKMARK = 2_000
 
 /**
- * Ends when the signal aborts, or after an ERROR event. Refusals that are known at once are thrown.
+ * Ends when the signal aborts, or after an ERROR event. Refusals that are known at once are thrown. `deadline` (ms since the epoch) is
+ * when the signal will abort at the latest.
  * @throws StatusError
  */
 export async function watchObjects(
@@ -29,10 +31,11 @@ export async function watchObjects(
   target: Target,
   options: ListOptions,
   signal: AbortSignal,
+  deadline: number,
 ): Promise<AsyncIterable<WatchEvent>> {
   const selection = selectionOf(target, options)
   const from = readRevision(options.resourceVersion, 500)
-  return events(machinery, target, options, selection, from, signal)
+  return events(machinery, target, options, selection, from, signal, deadline)
 }
 
 async function* events(
@@ -42,6 +45,7 @@ async function* events(
   selection: Selection,
   from: number,
   signal: AbortSignal,
+  deadline: number,
 ): AsyncIterable<WatchEvent> {
   const { collection } = endpoint
   const prefix = selection.name !== undefined && selection.prefix !== '' ? selection.prefix + selection.name : selection.prefix
@@ -56,24 +60,72 @@ async function* events(
       position = revision
       if (wanted && options.allowWatchBookmarks) yield { type: 'BOOKMARK', resourceVersion: String(revision), initialEventsEnd: true }
     }
-    let told = machinery.now()
-    for await (const item of machinery.store.watch(collection, { from: position, prefix, signal })) {
-      if ('change' in item) {
-        const event = eventOf(item.change, selection)
-        if (event !== undefined) yield event
-        position = item.change.revision
-      } else {
-        position = Math.max(position, item.progress)
-        if (options.allowWatchBookmarks && machinery.now() - told >= BOOKMARK_INTERVAL) {
-          told = machinery.now()
+    const bookmarks = options.allowWatchBookmarks ? new BookmarkTimes(machinery, deadline) : undefined
+    const items = machinery.store.watch(collection, { from: position, prefix, signal })[Symbol.asyncIterator]()
+    let next = items.next()
+    try {
+      for (;;) {
+        const result = bookmarks === undefined ? await next : await Promise.race([next, bookmarks.due()])
+        if (result === 'due') {
           yield { type: 'BOOKMARK', resourceVersion: String(position), initialEventsEnd: false }
+          continue
         }
+        if (result.done) return
+        next = items.next()
+        if ('change' in result.value) {
+          const { change } = result.value
+          const event = eventOf(change, selection)
+          if (event !== undefined) yield event
+          position = change.revision
+        } else position = Math.max(position, result.value.progress)
       }
+    } finally {
+      bookmarks?.stop()
     }
   } catch (error) {
     if (error instanceof ExpiredError) {
       yield { type: 'ERROR', error: status.expired(`too old resource version: ${error.revision} (${error.floor})`) }
     } else yield { type: 'ERROR', error: status.asStatusError(error) }
+  }
+}
+
+/** When bookmarks are due: every minute, and shortly before the end. */
+class BookmarkTimes {
+  readonly #now: () => number
+  readonly #deadline: number
+  #next: number
+  #timer: NodeJS.Timeout | undefined
+  #due: Promise<'due'> | undefined
+
+  constructor(machinery: Machinery, deadline: number) {
+    this.#now = () => machinery.now()
+    this.#deadline = deadline
+    this.#next = this.#after(machinery.now())
+  }
+
+  due(): Promise<'due'> {
+    this.#due ??= new Promise(resolve => {
+      this.#timer = setTimeout(
+        () => {
+          this.#next = this.#after(this.#next)
+          this.#due = undefined
+          resolve('due')
+        },
+        Math.max(0, this.#next - this.#now()),
+      )
+      this.#timer.unref()
+    })
+    return this.#due
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #after(time: number): number {
+    const last = this.#deadline - LAST_BOOKMARK
+    const next = time + BOOKMARK_INTERVAL
+    return time < last && next > last ? last : next
   }
 }
 

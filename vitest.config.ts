@@ -1,9 +1,31 @@
 import { defineConfig } from 'vitest/config'
 
+// What starts the real thing runs after everything else, and alone: it wants the machine to itself.
+const WHOLE = ['test/e2e/**/*.test.ts']
+const APART = ['test/deploy/**/*.test.ts', 'test/book/**/*.test.ts']
+
 export default defineConfig({
   test: {
-    include: ['**/*.test.ts'],
-    exclude: ['node_modules/**', 'cdk.out/**', 'test/e2e/**', 'test/deploy/**', 'test/book/**'],
-    testTimeout: 20_000,
+    projects: [
+      {
+        test: {
+          name: 'parts',
+          include: ['**/*.test.ts'],
+          exclude: ['node_modules/**', 'cdk.out/**', 'dist/**', ...WHOLE, ...APART],
+          testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'whole',
+          include: WHOLE,
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 })

@@ -1,5 +1,7 @@
 // What cdk/ deploys, made in the local AWS: table, queues, schedule group, log group, the rule for task events. The settings are those
 // of cdk/table.ts and cdk/pipeline.ts. Every call can be repeated, so a start that finds its old data changes nothing.
+
+import { TTL_ATTRIBUTE } from '../../shared/store/dynamodb/items.ts'
 import type { LocalAws } from '../aws/index.ts'
 import { type JsonCall, JsonCallError, jsonClient } from './json-rpc.ts'
 import { functionArn } from './lambda.ts'
@@ -23,27 +25,15 @@ const MAX_RECEIVES = 5
 
 /** Straight to DynamoDB Local: nothing else need be up for it. */
 export async function provisionTable(port: number, region: string): Promise<void> {
+  // Loaded late: the SDK takes a while, and Java is under way meanwhile.
+  const { tableDefinition } = await import('../../shared/store/dynamodb/table-definition.ts')
   const { call, close } = jsonClient(port, { service: 'dynamodb', region })
   const dynamodb: JsonCall = (operation, input) => call(`DynamoDB_20120810.${operation}`, input)
   try {
-    await unless('ResourceInUseException', () =>
-      dynamodb('CreateTable', {
-        TableName: NAMES.table,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [
-          { AttributeName: 'pk', AttributeType: 'S' },
-          { AttributeName: 'sk', AttributeType: 'S' },
-        ],
-        KeySchema: [
-          { AttributeName: 'pk', KeyType: 'HASH' },
-          { AttributeName: 'sk', KeyType: 'RANGE' },
-        ],
-        StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' },
-      }),
-    )
+    await unless('ResourceInUseException', () => dynamodb('CreateTable', { TableName: NAMES.table, ...tableDefinition }))
     // ValidationException: "TimeToLive is already enabled".
     await unless('ValidationException', () =>
-      dynamodb('UpdateTimeToLive', { TableName: NAMES.table, TimeToLiveSpecification: { AttributeName: 'expires', Enabled: true } }),
+      dynamodb('UpdateTimeToLive', { TableName: NAMES.table, TimeToLiveSpecification: { AttributeName: TTL_ATTRIBUTE, Enabled: true } }),
     )
   } finally {
     close()

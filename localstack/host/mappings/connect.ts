@@ -21,8 +21,6 @@ export interface EventSourceOptions {
 /** Few and warm: as cdk's reconcileConcurrency. */
 const RECONCILE_CONCURRENCY = 4
 const DISPATCH_CONCURRENCY = 2
-/** Log records, not heads, objects and body parts. */
-const FILTER = JSON.stringify({ eventName: ['INSERT'], dynamodb: { NewImage: { type: { S: [{ exists: true }] } } } })
 
 export async function connectEventSources({ aws, databasePort, folder, invoke, log }: EventSourceOptions): Promise<Mapping> {
   const { region } = aws.identity
@@ -40,6 +38,7 @@ export async function connectEventSources({ aws, databasePort, folder, invoke, l
   const mappings = [queue(NAMES.work, 'reconcile', RECONCILE_CONCURRENCY), queue(NAMES.delay, 'dispatch', DISPATCH_CONCURRENCY)]
   const closers: (() => void)[] = []
   if (databasePort !== undefined) {
+    const { changeFilter } = await import('../../../shared/store/dynamodb/table-definition.ts')
     const streams = jsonClient(databasePort, { service: 'dynamodb', region })
     const stream = await mapStream({
       streams: streams.call,
@@ -48,7 +47,7 @@ export async function connectEventSources({ aws, databasePort, folder, invoke, l
       batchSize: 100,
       retryAttempts: 10,
       bisectOnError: true,
-      filter: compilePattern(FILTER),
+      filter: compilePattern(JSON.stringify(changeFilter)),
       invoke,
       onFailure: description => aws.sqs.sendTo(aws.sqs.arnOf(NAMES.failures), JSON.stringify(description)),
       checkpointFile: folder.path('aws', 'stream-checkpoint.json'),

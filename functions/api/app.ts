@@ -1,14 +1,10 @@
 // The API function without Lambda: everything it depends on is passed in, and what comes out is Request -> Response.
-import type { AdmissionPlugin } from '../../shared/apimachinery/admission.ts'
-import { createMachinery } from '../../shared/apimachinery/create-machinery.ts'
 import type { Machinery } from '../../shared/apimachinery/machinery.ts'
-import { plainEngines } from '../../shared/apimachinery/plain-engines.ts'
-import { Registry } from '../../shared/apimachinery/registry.ts'
 import type { ResourceDefinition } from '../../shared/apimachinery/resource.ts'
 import { createServer, type DocumentRoute, type ExtraRoute, type Handler } from '../../shared/apimachinery/server/server.ts'
 import { refuseUnknownTokens, type StaticToken, staticTokens } from '../../shared/auth/static-tokens.ts'
 import type { Authenticator, Authorizer } from '../../shared/auth/types.ts'
-import { BUILT_IN } from '../../shared/resources/index.ts'
+import { openCluster } from '../../shared/cluster.ts'
 import type { Store } from '../../shared/store/types.ts'
 import { bootstrap } from './bootstrap.ts'
 import { VERSION } from './version.ts'
@@ -41,9 +37,7 @@ const MAX_WATCH = 30 * 60 * 1000
 /** Starts the API on a store: the built-in objects are there when this returns. */
 export async function createApi(dependencies: ApiDependencies): Promise<Api> {
   const { store, now, maxWatch = MAX_WATCH } = dependencies
-  const registry = new Registry(dependencies.resources ?? BUILT_IN)
-  const admission: AdmissionPlugin[] = []
-  const machinery = createMachinery({ store, registry, engines: plainEngines, admission, now })
+  const machinery = openCluster({ store, now, resources: dependencies.resources })
   await bootstrap(machinery)
   const authorizer: Authorizer = { authorize: async () => ({ allowed: false }) }
   const documents: DocumentRoute[] = []

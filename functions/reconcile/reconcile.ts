@@ -13,6 +13,8 @@ export interface ClusterWork {
 export interface ReconcileDependencies {
   /** The same for every call with the same cluster: informers stay warm in it. */
   readonly workOf: (cluster: string) => ClusterWork
+  /** Sees to it that the cluster is resynced at a time, or before. */
+  readonly scheduleResync: (cluster: string, due: number) => Promise<void>
   readonly now: () => number
   readonly log: Log
 }
@@ -28,7 +30,14 @@ const SEPARATE_FROM_RECEIVE = 3
 /** ... and one that does it alone rests for so long before it is tried again. */
 const REST_MS = 900_000
 
-export function createReconcileFunction({ workOf, now, log }: ReconcileDependencies): ReconcileFunction {
+/** A cluster in which something changes is looked at as a whole so much later, in case that a change was lost on its way. */
+const RESYNC_MS = 3600_000
+/** One environment asks for it no more often than this. */
+const RESYNC_ASK_MS = 600_000
+
+export function createReconcileFunction({ workOf, scheduleResync, now, log }: ReconcileDependencies): ReconcileFunction {
+  const asked = new Map<string, number>()
+
   return async ({ Records }, context) => {
     const begin = now()
     const until = Math.min(begin + TURN_MS, begin + Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS))
@@ -50,7 +59,7 @@ export function createReconcileFunction({ workOf, now, log }: ReconcileDependenc
     await Promise.all(
       [...byCluster].map(async ([cluster, { items, messages }]) => {
         try {
-          await workOf(cluster).worker.work(items, { until })
+          await Promise.all([workOf(cluster).worker.work(items, { until }), askForResync(cluster, items)])
         } catch (error) {
           log.error({ error, cluster }, 'work could not be finished; its messages come again')
           failed.push(...messages)
@@ -58,6 +67,18 @@ export function createReconcileFunction({ workOf, now, log }: ReconcileDependenc
       }),
     )
     return { batchItemFailures: failed.map(itemIdentifier => ({ itemIdentifier })) }
+  }
+
+  /** Nothing changes in an idle cluster, so nothing looks at it either. */
+  async function askForResync(cluster: string, items: readonly WorkItem[]): Promise<void> {
+    const isChange = items.some(item => item.seen !== undefined)
+    if (!isChange || now() - (asked.get(cluster) ?? 0) < RESYNC_ASK_MS) return
+    asked.set(cluster, now())
+    try {
+      await scheduleResync(cluster, now() + RESYNC_MS)
+    } catch (error) {
+      log.warn({ error, cluster }, 'resync could not be scheduled')
+    }
   }
 
   /** Keeps a message that ends the function each time from holding up its group, or from being lost. */

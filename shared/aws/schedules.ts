@@ -1,6 +1,12 @@
 // Work for a far time: one EventBridge Scheduler schedule each, which exists until it fires.
 import { createHash } from 'node:crypto'
-import { ConflictException, CreateScheduleCommand, type SchedulerClient, UpdateScheduleCommand } from '@aws-sdk/client-scheduler'
+import {
+  ConflictException,
+  CreateScheduleCommand,
+  type CreateScheduleCommandInput,
+  type SchedulerClient,
+  UpdateScheduleCommand,
+} from '@aws-sdk/client-scheduler'
 
 export interface SchedulesOptions {
   readonly client: SchedulerClient
@@ -14,20 +20,34 @@ export interface SchedulesOptions {
 
 /** Invokes the tick function with `input` at `due` (ms since the epoch; whole seconds, never early). The same name again replaces the time. */
 export async function scheduleAt(options: SchedulesOptions, name: string, due: number, input: object): Promise<void> {
-  const schedule = {
+  const schedule = describe(options, name, due, input)
+  if (!(await create(options, schedule))) await options.client.send(new UpdateScheduleCommand(schedule))
+}
+
+/** As scheduleAt, but a schedule of that name that is already there stays as it is. */
+export async function scheduleUnlessScheduled(options: SchedulesOptions, name: string, due: number, input: object): Promise<void> {
+  await create(options, describe(options, name, due, input))
+}
+
+function describe(options: SchedulesOptions, name: string, due: number, input: object): CreateScheduleCommandInput {
+  return {
     // 64 letters at most, while names of objects may have 253.
     Name: createHash('sha256').update(name).digest('hex').slice(0, 40),
     GroupName: options.group,
     ScheduleExpression: `at(${new Date(Math.ceil(due / 1000) * 1000).toISOString().slice(0, 19)})`,
     ScheduleExpressionTimezone: 'UTC',
-    FlexibleTimeWindow: { Mode: 'OFF' as const },
-    ActionAfterCompletion: 'DELETE' as const,
+    FlexibleTimeWindow: { Mode: 'OFF' },
+    ActionAfterCompletion: 'DELETE',
     Target: { Arn: options.targetArn, RoleArn: options.roleArn, Input: JSON.stringify(input) },
   }
+}
+
+async function create({ client }: SchedulesOptions, schedule: CreateScheduleCommandInput): Promise<boolean> {
   try {
-    await options.client.send(new CreateScheduleCommand(schedule))
+    await client.send(new CreateScheduleCommand(schedule))
+    return true
   } catch (error) {
-    if (!(error instanceof ConflictException)) throw error
-    await options.client.send(new UpdateScheduleCommand(schedule))
+    if (error instanceof ConflictException) return false
+    throw error
   }
 }

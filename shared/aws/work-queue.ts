@@ -11,7 +11,8 @@ export interface SqsWorkQueueOptions {
   readonly cluster: string
   readonly workQueueUrl: string
   readonly delayQueueUrl: string
-  readonly schedules: SchedulesOptions
+  /** Without it, work that is due later comes after 15 minutes: reconciling it too early only asks for the next wait. */
+  readonly schedules?: SchedulesOptions
   /** Milliseconds since the epoch. */
   readonly now?: () => number
 }
@@ -39,11 +40,16 @@ export class SqsWorkQueue implements WorkQueue {
     const { client, cluster, delayQueueUrl, schedules } = this.#options
     const message: WorkMessage = { cluster, items: [{ ...item, due }] }
     const delay = Math.max(0, Math.ceil((due - this.#now()) / 1000))
-    if (delay <= LONGEST_DELAY_SECONDS) {
-      await client.send(new SendMessageCommand({ QueueUrl: delayQueueUrl, DelaySeconds: delay, MessageBody: JSON.stringify(message) }))
-    } else {
-      await scheduleAt(schedules, `${cluster} ${item.controller} ${item.key}`, due, message)
+    if (delay > LONGEST_DELAY_SECONDS && schedules !== undefined) {
+      return scheduleAt(schedules, `${cluster} ${item.controller} ${item.key}`, due, message)
     }
+    await client.send(
+      new SendMessageCommand({
+        QueueUrl: delayQueueUrl,
+        DelaySeconds: Math.min(delay, LONGEST_DELAY_SECONDS),
+        MessageBody: JSON.stringify(message),
+      }),
+    )
   }
 
   async #sendBatch(messages: readonly GroupedMessage[]): Promise<void> {

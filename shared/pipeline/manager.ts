@@ -2,14 +2,12 @@
 // that is alone. For tests and for `--store memory`; on AWS the same worker runs in the reconcile function.
 import type { Client } from '../apimachinery/client.ts'
 import type { Registry } from '../apimachinery/registry.ts'
-import type { GroupResource } from '../apimachinery/types.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Controller } from '../controllers/types.ts'
-import { collectionName } from '../store/revisions.ts'
-import type { Change, FeedingStore } from '../store/types.ts'
-import { createDispatch } from './dispatch.ts'
+import type { FeedingStore } from '../store/types.ts'
+import { everything } from './everything.ts'
 import { type Log, silent } from './log.ts'
-import type { WorkItem, WorkQueue } from './work.ts'
+import type { WorkQueue } from './work.ts'
 import { Worker } from './worker.ts'
 
 export interface ManagerOptions {
@@ -49,7 +47,7 @@ export async function startManager(options: ManagerOptions): Promise<Manager> {
   }
   const worker = new Worker({ controllers, store, client, registry, queue, clock, log, concurrency, alone: true })
   const stopFeed = store.feed(change => worker.cascade(change))
-  const resync = async () => worker.add(await everything(options))
+  const resync = async () => worker.add(await everything({ store, registry, controllers, log }))
   await resync()
   return {
     idle: () => worker.idle(),
@@ -60,28 +58,4 @@ export async function startManager(options: ManagerOptions): Promise<Manager> {
       for (const cancel of timers) cancel()
     },
   }
-}
-
-/** The work that every existing object asks for, as if it had just been created. */
-export async function everything({ store, registry, controllers, log = silent }: ManagerOptions): Promise<WorkItem[]> {
-  const dispatch = createDispatch(controllers, (error, controller) => log.error({ error, controller }, 'mapping an object to keys failed'))
-  const work: WorkItem[] = []
-  for (const collection of watched(controllers, registry)) {
-    const { items } = await store.list(collection)
-    const changes = items.map((item): Change => ({ ...item, type: 'created', collection }))
-    // Without revisions: this work runs even if it was done before.
-    for (const { controller, key } of dispatch(changes)) work.push({ controller, key })
-  }
-  return work
-}
-
-function watched(controllers: readonly Controller[], registry: Registry): GroupResource[] {
-  const collections = new Map<string, GroupResource>()
-  for (const { watches } of controllers) {
-    for (const { resource } of watches) {
-      const all = resource === '*' ? registry.definitions.map(({ group, resource }) => ({ group, resource })) : [resource]
-      for (const collection of all) collections.set(collectionName(collection), collection)
-    }
-  }
-  return [...collections.values()]
 }

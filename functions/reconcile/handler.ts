@@ -1,0 +1,17 @@
+import middy from '@middy/core'
+import { queueOf, scheduleResync, storeOf } from '../../shared/aws/providers.ts'
+import { controllers } from '../../shared/controllers/index.ts'
+import { jsonLog } from '../../shared/pipeline/json-log.ts'
+import { createClusterWork } from './cluster-work.ts'
+import { type ClusterWork, createReconcileFunction } from './reconcile.ts'
+
+const log = jsonLog('reconcile')
+const clusters = new Map<string, ClusterWork>()
+
+function workOf(cluster: string): ClusterWork {
+  const known = clusters.get(cluster) ?? createClusterWork({ store: storeOf(cluster), queue: queueOf(cluster), controllers, log })
+  clusters.set(cluster, known)
+  return known
+}
+
+export const handler = middy(createReconcileFunction({ workOf, scheduleResync, now: Date.now, log }))

@@ -1,0 +1,20 @@
+import middy from '@middy/core'
+import { queueOf, storeOf } from '../../shared/aws/providers.ts'
+import { openCluster } from '../../shared/cluster.ts'
+import { controllers } from '../../shared/controllers/index.ts'
+import { everything } from '../../shared/pipeline/everything.ts'
+import { jsonLog } from '../../shared/pipeline/json-log.ts'
+import { createTickFunction } from './tick.ts'
+
+const log = jsonLog('tick')
+
+export const handler = middy(
+  createTickFunction({
+    queueOf,
+    everything: cluster => {
+      const store = storeOf(cluster)
+      return everything({ store, registry: openCluster({ store }).registry, controllers, log })
+    },
+    log,
+  }),
+)

@@ -1,0 +1,13 @@
+import { pino, stdSerializers } from 'pino'
+import type { Log } from './log.ts'
+
+/** JSON lines on standard output, as Lambda's log groups take them. LOG_LEVEL is one of pino's; default "info". */
+export function jsonLog(name: string): Log {
+  return pino({
+    name,
+    level: process.env.LOG_LEVEL ?? 'info',
+    serializers: { error: stdSerializers.err },
+    base: undefined,
+    formatters: { level: label => ({ level: label }) },
+  })
+}

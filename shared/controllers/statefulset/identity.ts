@@ -1,0 +1,70 @@
+// Who a StatefulSet's pods are: names, ordinals, labels and claims.
+import type { StatefulSet } from '../../api/apps/v1.ts'
+import type { PersistentVolumeClaim, Pod, PodTemplateSpec, Volume } from '../../api/core/v1.ts'
+import { podFrom } from '../pods.ts'
+
+export const POD_NAME = 'statefulset.kubernetes.io/pod-name'
+export const POD_INDEX = 'apps.kubernetes.io/pod-index'
+export const REVISION = 'controller-revision-hash'
+
+export const replicasOf = (set: StatefulSet): number => set.spec?.replicas ?? 1
+export const firstOrdinal = (set: StatefulSet): number => set.spec?.ordinals?.start ?? 0
+
+export const podName = (set: StatefulSet, ordinal: number): string => `${set.metadata.name}-${ordinal}`
+
+/** The ordinal in the name of a pod of this set; undefined for any other name. */
+export function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {
+  const match = /^(.*)-(0|[1-9]\d*)$/.exec(pod.metadata.name)
+  return match?.[1] === set.metadata.name ? Number(match[2]) : undefined
+}
+
+export function isWanted(set: StatefulSet, ordinal: number): boolean {
+  const first = firstOrdinal(set)
+  return ordinal >= first && ordinal < first + replicasOf(set)
+}
+
+export const claimName = (set: StatefulSet, template: PersistentVolumeClaim, ordinal: number): string =>
+  `${template.metadata.name}-${podName(set, ordinal)}`
+
+const claimVolumes = (set: StatefulSet, ordinal: number): Volume[] =>
+  (set.spec?.volumeClaimTemplates ?? []).map(template => ({
+    name: template.metadata.name,
+    persistentVolumeClaim: { claimName: claimName(set, template, ordinal) },
+  }))
+
+/** The volumes of the set's claims take the place of those of the same name. */
+function withClaims(volumes: readonly Volume[] | undefined, claims: readonly Volume[]): Volume[] | undefined {
+  if (claims.length === 0) return volumes === undefined ? undefined : [...volumes]
+  const names = new Set(claims.map(({ name }) => name))
+  return [...claims, ...(volumes ?? []).filter(({ name }) => !names.has(name))]
+}
+
+export function newPod(set: StatefulSet, template: PodTemplateSpec, revision: string, ordinal: number): Pod {
+  const pod = podFrom(template, set)
+  const name = podName(set, ordinal)
+  pod.metadata.name = name
+  pod.metadata.labels = { ...pod.metadata.labels, [POD_NAME]: name, [POD_INDEX]: String(ordinal), [REVISION]: revision }
+  pod.spec.hostname = name
+  if (set.spec?.serviceName) pod.spec.subdomain = set.spec.serviceName
+  const volumes = withClaims(pod.spec.volumes, claimVolumes(set, ordinal))
+  if (volumes !== undefined) pod.spec.volumes = volumes
+  return pod
+}
+
+export const hasIdentity = (pod: Pod, ordinal: number): boolean =>
+  pod.metadata.labels?.[POD_NAME] === pod.metadata.name && pod.metadata.labels[POD_INDEX] === String(ordinal)
+
+/** The claims that a pod of this ordinal needs. */
+export function claimsFor(set: StatefulSet, ordinal: number): PersistentVolumeClaim[] {
+  return (set.spec?.volumeClaimTemplates ?? []).map(template => ({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: {
+      ...structuredClone(template.metadata),
+      name: claimName(set, template, ordinal),
+      namespace: set.metadata.namespace,
+      labels: { ...template.metadata.labels, ...set.spec?.selector.matchLabels },
+    },
+    spec: structuredClone(template.spec),
+  }))
+}

@@ -9,8 +9,14 @@ import { CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler'
 import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 
-/** A reconcile may take this long; the queues' visibility follows from it. */
-export const RECONCILE_TIMEOUT = Duration.minutes(5)
+/** A batch of work takes its turn of 20 s, and what has begun by then may take the rest. */
+export const RECONCILE_TIMEOUT = Duration.seconds(90)
+
+/**
+ * How long a message group waits when the function that held it has died. AWS suggests six times the function's timeout, for the
+ * retries of a throttled poller; here a namespace would stand still for so long.
+ */
+export const WORK_VISIBILITY = Duration.seconds(120)
 
 /** How work travels: stream -> dispatch -> work queue -> reconcile, and the two ways to wait: the delay queue and Scheduler. */
 export class Pipeline extends Construct {
@@ -39,10 +45,10 @@ export class Pipeline extends Construct {
       fifo: true,
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
-      // Message groups are controller/key: ordered and alone inside one, free beside each other.
+      // A message group is a namespace (shared/pipeline/work.ts): one worker at a time inside it, free beside each other.
       deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
       fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
-      visibilityTimeout: Duration.seconds(RECONCILE_TIMEOUT.toSeconds() * 6),
+      visibilityTimeout: WORK_VISIBILITY,
       deadLetterQueue: { queue: this.workFailures, maxReceiveCount: 5 },
     })
     this.delay = new Queue(this, 'Delay', {

@@ -114,7 +114,7 @@ describe('the triggers', () => {
     template.hasResourceProperties('AWS::SQS::Queue', {
       FifoQueue: true,
       DeduplicationScope: 'messageGroup',
-      VisibilityTimeout: 1800,
+      VisibilityTimeout: 120,
       RedrivePolicy: Match.objectLike({ maxReceiveCount: 5 }),
     })
     expect(mappings().find(m => m.ScalingConfig)).toMatchObject({

@@ -6,7 +6,7 @@ import type { Invoke } from './mappings/invoke.ts'
 const SETTINGS = {
   api: { timeoutSeconds: 900, memoryMiB: 512 },
   dispatch: { timeoutSeconds: 60, memoryMiB: 256 },
-  reconcile: { timeoutSeconds: 300, memoryMiB: 1024 },
+  reconcile: { timeoutSeconds: 90, memoryMiB: 1024 },
   tasks: { timeoutSeconds: 60, memoryMiB: 512 },
   tick: { timeoutSeconds: 120, memoryMiB: 512 },
 } as const

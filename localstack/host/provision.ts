@@ -19,7 +19,7 @@ export const NAMES = {
 } as const
 
 /** Seconds. Longer than a reconcile may take (functions.ts), as Lambda asks for. */
-const WORK_VISIBILITY = '1800'
+const WORK_VISIBILITY = '120'
 const DELAY_VISIBILITY = '360'
 const MAX_RECEIVES = 5
 

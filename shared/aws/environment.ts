@@ -6,7 +6,7 @@ export interface Environment {
   readonly TABLE_NAME: string
   /** The cluster that a path without /clusters/<name> means. */
   readonly CLUSTER_NAME: string
-  /** SQS FIFO queue of work items; message group = controller/key. */
+  /** SQS FIFO queue of work items; message group = namespace (shared/pipeline/work.ts). */
   readonly WORK_QUEUE_URL: string
   /** SQS standard queue for work that is due within 15 minutes. */
   readonly DELAY_QUEUE_URL: string

@@ -1,0 +1,22 @@
+import type { MutatingAdmissionPolicy } from '../api/admissionregistration/v1.ts'
+import { defineResource } from '../apimachinery/resource.ts'
+import { columns, since, UNSET } from './printers/text.ts'
+import { specChanged } from './strategy.ts'
+
+export default defineResource<MutatingAdmissionPolicy>({
+  group: 'admissionregistration.k8s.io',
+  resource: 'mutatingadmissionpolicies',
+  singular: 'mutatingadmissionpolicy',
+  kind: 'MutatingAdmissionPolicy',
+  namespaced: false,
+  categories: ['api-extensions'],
+  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy' }],
+  generation: specChanged,
+  columns: columns('Name, Mutations:integer, ParamKind, Age'),
+  cells: ({ metadata, spec }, now) => [
+    metadata.name,
+    (spec.mutations ?? []).length,
+    spec.paramKind ? `${spec.paramKind.apiVersion}/${spec.paramKind.kind}` : UNSET,
+    since(metadata.creationTimestamp, now),
+  ],
+})

@@ -1,0 +1,17 @@
+import type { ValidatingWebhookConfiguration } from '../api/admissionregistration/v1.ts'
+import { equal } from '../apimachinery/objects.ts'
+import { defineResource } from '../apimachinery/resource.ts'
+import { columns, since } from './printers/text.ts'
+
+export default defineResource<ValidatingWebhookConfiguration>({
+  group: 'admissionregistration.k8s.io',
+  resource: 'validatingwebhookconfigurations',
+  singular: 'validatingwebhookconfiguration',
+  kind: 'ValidatingWebhookConfiguration',
+  namespaced: false,
+  categories: ['api-extensions'],
+  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration' }],
+  generation: (object, old) => !equal(object.webhooks, old.webhooks),
+  columns: columns('Name, Webhooks:integer, Age'),
+  cells: ({ metadata, webhooks }, now) => [metadata.name, (webhooks ?? []).length, since(metadata.creationTimestamp, now)],
+})

@@ -26,6 +26,8 @@ export interface ContainerContext {
   event(type: 'Normal' | 'Warning', reason: string, message: string, container: string): void
   /** What the container's image says about its process. */
   image(container: string): ImageDefaults
+  /** A container that should run again never can: the pod needs another task. */
+  lost(): void
   /** "ecs://<task id>", of which container IDs are made. */
   taskID(): string
   /** Folder of a container's volume; tests have their own. */
@@ -62,6 +64,7 @@ export class Container {
   #holderReady: Promise<void>
   #onEnd: (() => void)[] = []
   #stopping = false
+  #lost = false
   #cancelRetry = () => {}
 
   constructor(plan: ContainerPlan, pod: PodPlan, context: ContainerContext) {
@@ -82,6 +85,7 @@ export class Container {
       started: () => void this.#begun(),
       failed: (_, why) => this.#over({ exitCode: 128, reason: 'StartError', message: startError(why, this.#command().argv[0] ?? '') }),
       exited: (_, code, oomKills) => this.#over(this.#verdict(code, oomKills)),
+      lost: () => this.#gone(),
     })
     this.#open()
   }
@@ -184,7 +188,7 @@ export class Container {
     this.#stopping = true
     this.#cancelRetry()
     if (this.#phase === 'backoff' && this.#lastState?.terminated) this.#state = this.#lastState
-    if (this.#phase === 'idle' || this.#phase === 'backoff' || this.#state.waiting) this.#finish()
+    if (this.#phase === 'idle' || this.#phase === 'backoff' || !this.#state.running) this.#finish()
   }
 
   /** The pod's grace was cut short. */
@@ -291,6 +295,7 @@ export class Container {
     this.#state = { terminated: { ...outcome, startedAt, finishedAt: timestamp(now), containerID: this.#id() } }
     for (const resolve of this.#onEnd.splice(0)) resolve()
     if (this.#stopping || !this.#restarts(outcome.exitCode)) return this.#finish()
+    if (this.#lost) return this.#context.lost()
     const delay = this.#crashLoop.delayAfter(now)
     this.#phase = 'backoff'
     if (delay === 0) return this.#again(now)
@@ -301,6 +306,15 @@ export class Container {
     const message = `back-off ${goDuration(delay)} restarting failed container=${this.name} pod=${pod}`
     this.#moved({ waiting: { reason: 'CrashLoopBackOff', message } })
     this.#cancelRetry = this.#context.clock.after(delay, () => this.#again(now))
+  }
+
+  /** Somebody killed the holder, and the kernel everything below it. */
+  #gone() {
+    if (this.ended) return
+    if (this.#state.running) {
+      this.#lost = true
+      this.#over({ exitCode: 137, reason: 'Error' })
+    } else this.#context.lost()
   }
 
   #again(finished: number) {

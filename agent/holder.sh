@@ -4,7 +4,8 @@
 #   agent --ctl-->    hello GRACE | start N TAIL PATH | signal NAME PID | sweep PID | exec ID | stat | end CODE
 #   agent <--report-- ready | started N PID | failed N WHY | exited N CODE OOM | session ID PID | done ID CODE | stat ...
 #
-# Both are fifos in this container's own volume. As long as the agent lives it keeps ctl open; end of file means that it is gone, and
+# Both are fifos in this container's own volume; a third, alive, is only held open, by nobody but the holder, so that the agent sees it
+# end. As long as the agent lives it keeps ctl open; end of file means that it is gone, and
 # with it the pod: the user's process gets TERM, its grace, and KILL. A report is one short line, so that writers never mix.
 #
 # PATH is where the user's process leaves its termination message; TAIL is 1 when the end of its output may stand in for that.
@@ -114,7 +115,7 @@ sweep() {
 
 attempt() {
   trap - TERM INT HUP QUIT USR1 USR2
-  exec 3<&-
+  exec 3<&- 6>&-
   tail=${2%% *}
   path=${2#* }
   told="started $1"
@@ -157,7 +158,7 @@ attempt() {
 
 session() {
   trap - TERM INT HUP QUIT USR1 USR2
-  exec 3<&-
+  exec 3<&- 6>&-
   told="session $1"
   (. "$Z/exec-$1") 5>>"$Z/exec-$1.err" <"$Z/exec-$1.in" >"$Z/exec-$1.out" 2>>"$Z/exec-$1.err" &
   wait $!
@@ -165,7 +166,7 @@ session() {
 }
 
 # Open for writing too until the agent is there: opening neither waits nor finds the end of the file.
-exec 5<>"$Z/ctl" 3<"$Z/ctl" 4<>"$Z/report"
+exec 5<>"$Z/ctl" 3<"$Z/ctl" 4<>"$Z/report" 6<>"$Z/alive"
 trap 'exit 143' TERM
 read -r verb grace <&3
 trap '' TERM INT HUP QUIT USR1 USR2

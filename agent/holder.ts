@@ -21,6 +21,8 @@ export interface HolderEvents {
   /** The command could not be run at all. */
   failed(attempt: number, why: Refusal): void
   exited(attempt: number, code: number, oomKills: number): void
+  /** The holder itself is gone, and the container with it: nothing can be started here any more. */
+  lost(): void
 }
 
 export interface ExecResult {
@@ -41,6 +43,7 @@ export class Holder {
   readonly #sessions = new Map<number, Session>()
   #control: number | undefined
   #reports: Socket | undefined
+  #alive: Socket | undefined
   #usage: ((usage: Usage) => void) | undefined
   #nextSession = 1
   #pid = 0
@@ -151,6 +154,7 @@ export class Holder {
 
   close() {
     this.#reports?.destroy()
+    this.#alive?.destroy()
     if (this.#control !== undefined) closeSync(this.#control)
     this.#control = undefined
   }
@@ -160,6 +164,7 @@ export class Holder {
     const value = Number(second)
     switch (verb) {
       case 'ready':
+        this.#watch()
         return this.#events.ready()
       case 'started':
         this.#pid = positive(value)
@@ -189,6 +194,18 @@ export class Holder {
           oomKills: Number(rest[1]) || 0,
         })
     }
+  }
+
+  /** Only the holder has this fifo open for writing: it ends with the holder. */
+  #watch() {
+    const alive = new Socket({ fd: this.#openChecked('alive', constants.O_RDONLY, isFifo), readable: true, writable: false })
+    this.#alive = alive
+    alive.on('error', () => {})
+    alive.on('end', () => {
+      this.#ended()
+      this.#events.lost()
+    })
+    alive.resume()
   }
 
   /** Sessions end with the container's process, as they do where that process is process 1. */

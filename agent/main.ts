@@ -61,8 +61,20 @@ const images: Record<string, ImageDefaults> = JSON.parse(process.env[AGENT_ENV.i
 let taskArn: string | undefined
 let leaving = false
 let stopOrdered = false
+/** The pod ends here, but not for good: the control plane decides what comes next, from how the task ended. */
+let interrupted = false
 
-const leave = (code: (index: number) => number) => {
+/** Tells ECS, and through it the control plane, that this was not the pod's own end. */
+const INTERRUPTED = 75
+
+const interrupt = () => {
+  if (pod.finished) return
+  if (!pod.planned) return leave(() => 143, INTERRUPTED)
+  interrupted = true
+  pod.stop({ secondsLeft: 30 })
+}
+
+const leave = (code: (index: number) => number, own = 0) => {
   if (leaving) return
   leaving = true
   pod.containers.forEach((container, index) => {
@@ -70,7 +82,7 @@ const leave = (code: (index: number) => number) => {
   })
   link.close()
   // Time for the holders to go first, so that ECS sees their exit codes and not its own kill.
-  setTimeout(() => process.exit(0), 150)
+  setTimeout(() => process.exit(own), 150)
 }
 
 const link = new Link({
@@ -79,11 +91,13 @@ const link = new Link({
   ca: process.env[AGENT_ENV.ca],
   clock: systemClock,
   log,
-  report: () => ({ podIPs: podIPs(), taskArn, containers: pod.report(), usage: meter.latest, finished: pod.finished }),
+  report: () => ({ podIPs: podIPs(), taskArn, containers: pod.report(), usage: meter.latest, finished: pod.finished && !interrupted }),
   orders(orders: Orders) {
     if (orders.plan) pod.adopt(orders.plan)
-    if (orders.deletion) pod.stop(orders.deletion)
-    else if (stopOrdered) pod.stop({ secondsLeft: 30 })
+    if (orders.deletion) {
+      interrupted = false
+      pod.stop(orders.deletion)
+    } else if (stopOrdered) interrupt()
   },
   gone: () => leave(() => 137),
   finished: () => leave(index => pod.containers[index]?.exitCode ?? 0),
@@ -94,11 +108,14 @@ const pod = new PodRunner({
   podIP: () => podIPs()[0] ?? '127.0.0.1',
   freshPlan: () => link.freshPlan(),
   image: container => images[container] ?? {},
+  lost: () => interrupt(),
   taskID: () => `ecs://${taskArn?.slice(taskArn.lastIndexOf('/') + 1) ?? 'unknown'}`,
   event: (type, reason, message, container) => link.event({ type, reason, message, container }),
   changed() {
     pod.step()
     link.changed()
+    // The last states are worth one more report, but not worth waiting for.
+    if (pod.finished && interrupted) setTimeout(() => interrupted && leave(() => 143, INTERRUPTED), 500)
   },
 })
 
@@ -109,10 +126,7 @@ const meter = new UsageMeter(systemClock, () => pod.containers)
 process.on('SIGTERM', () => {
   stopOrdered = true
   link.changed()
-  setTimeout(() => {
-    if (pod.planned) pod.stop({ secondsLeft: 30 })
-    else leave(() => 143)
-  }, 5_000)
+  setTimeout(interrupt, 5_000)
 })
 
 const metadata = process.env.ECS_CONTAINER_METADATA_URI_V4

@@ -8,6 +8,7 @@ for pod in /pod/*; do
   chmod 0755 "$pod/busybox"
   mkfifo -m 0644 "$pod/ctl"
   mkfifo -m 0666 "$pod/report"
+  mkfifo -m 0666 "$pod/alive"
   mkfifo -m 0666 "$pod/log"
   for file in message tail refused; do
     : >"$pod/$file"

@@ -83,10 +83,11 @@ export function awsEcs({ cluster, client = new ECSClient({ maxAttempts: 5 }) }: 
 
     async stopTask(taskArn, reason) {
       try {
-        await client.send(new StopTaskCommand({ cluster, task: taskArn, reason: reason.slice(0, 1024) }))
+        const { task } = await client.send(new StopTaskCommand({ cluster, task: taskArn, reason: reason.slice(0, 1024) }))
+        return task && taskOf(task)
       } catch (error) {
         // "The referenced task was not found.": it stopped long ago.
-        if (nameOf(error) === 'InvalidParameterException') return
+        if (nameOf(error) === 'InvalidParameterException') return undefined
         throw refusal(error)
       }
     },
@@ -233,6 +234,8 @@ function containerInput(container: ContainerDefinition): AwsContainerDefinition 
           options: { ...container.logConfiguration.options },
         }
       : undefined,
+    dockerLabels: container.dockerLabels ? { ...container.dockerLabels } : undefined,
+    dockerSecurityOptions: container.dockerSecurityOptions ? [...container.dockerSecurityOptions] : undefined,
     systemControls: container.systemControls?.map(control => ({ ...control })),
     repositoryCredentials: container.repositoryCredentials ? { credentialsParameter: container.repositoryCredentials } : undefined,
   }
@@ -267,6 +270,7 @@ function taskOf(task: AwsTask): Task {
     lastStatus: task.lastStatus ?? 'PROVISIONING',
     desiredStatus: task.desiredStatus ?? 'RUNNING',
     startedBy: task.startedBy,
+    group: task.group,
     taskDefinitionArn: task.taskDefinitionArn,
     containerInstanceArn: task.containerInstanceArn,
     availabilityZone: task.availabilityZone,

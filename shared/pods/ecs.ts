@@ -29,6 +29,9 @@ export interface ContainerDefinition {
   readonly logConfiguration?: { readonly logDriver: string; readonly options: Readonly<Record<string, string>> }
   readonly systemControls?: readonly { readonly namespace: string; readonly value: string }[]
   readonly repositoryCredentials?: string
+  readonly dockerLabels?: Readonly<Record<string, string>>
+  /** Not on Fargate. */
+  readonly dockerSecurityOptions?: readonly string[]
 }
 
 export interface TaskDefinition {
@@ -106,6 +109,7 @@ export interface Task {
   readonly lastStatus: string
   readonly desiredStatus: string
   readonly startedBy?: string
+  readonly group?: string
   readonly taskDefinitionArn?: string
   readonly containerInstanceArn?: string
   readonly availabilityZone?: string
@@ -164,8 +168,8 @@ export interface Ecs {
   runTask(launch: RunTask): Promise<Task>
   /** @throws LaunchFailure when nothing was placed. */
   startTask(launch: StartTask): Promise<Task>
-  /** Signals every container, then kills after its stopTimeout. A task that is stopped or forgotten already is no error. */
-  stopTask(taskArn: string, reason: string): Promise<void>
+  /** Signals every container, then kills after its stopTimeout. Answers the task as it is; undefined when ECS has forgotten it. */
+  stopTask(taskArn: string, reason: string): Promise<Task | undefined>
   /** Tasks that ECS has forgotten (an hour after they stopped, or never known) are left out. */
   describeTasks(taskArns: readonly string[]): Promise<readonly Task[]>
   /** ARNs. `startedBy` cannot be combined with a container instance. desiredStatus is RUNNING (which includes pending ones) unless told. */

@@ -1,0 +1,213 @@
+// Pod -> task definition. Only what pods of one template share goes in: no environment, no command, no name, so that one definition
+// serves all replicas and no secret stands in it. Its family is the hash of what it says.
+import { createHash } from 'node:crypto'
+import type { Container, Pod } from '../api/core/v1.ts'
+import { canonical } from '../controllers/equality.ts'
+import { AGENT_ENV, agentPath, HOLDER_PATH, type ImageDefaults, volumePath } from './agent-protocol.ts'
+import { type PodContainer, podContainers } from './containers.ts'
+import type { ContainerDefinition, TaskDefinition } from './ecs.ts'
+import type { ResolvedImage } from './images/lookup.ts'
+import {
+  AGENT_LIMIT,
+  AGENT_RESERVATION,
+  type Amounts,
+  containerResources,
+  fargateSize,
+  podRequests,
+  SETUP_RESERVATION,
+} from './resources.ts'
+import { LOG_STREAM_PREFIX, type PodSettings } from './settings.ts'
+import { AGENT, SETUP } from './status.ts'
+import { mountsOf, taskVolumes } from './volumes.ts'
+
+/** Fargate's longest. Not the pod's grace: that one the agent keeps, and ECS only has to wait long enough. */
+const STOP_TIMEOUT = 120
+/** Where containers run on a Docker Engine of ours, this is enforced; on AWS it is only a label. */
+const CPU_LIMIT_LABEL = 'dev.zeroplane.cpu-limit'
+/** setup, agent, and ECS's own limit of ten. */
+export const MOST_CONTAINERS = 8
+
+/** ECS cannot run this pod on this kind of node. The message says what is in the way. */
+export class UnfitError extends Error {
+  override readonly name = 'UnfitError'
+}
+
+/** A pod's holder volumes and its emptyDirs have names of their own kind. */
+const holderVolume = (container: string) => `holder-${container}`
+const podVolume = (volume: string) => `volume-${volume}`
+
+/** @throws UnfitError */
+export function taskDefinition(pod: Pod, images: ReadonlyMap<string, ResolvedImage>, settings: PodSettings): TaskDefinition {
+  const containers = podContainers(pod)
+  if (containers.length > MOST_CONTAINERS)
+    throw new UnfitError(`a pod has at most ${MOST_CONTAINERS} containers here; this one has ${containers.length}`)
+  if (pod.spec.hostNetwork || pod.spec.hostPID || pod.spec.hostIPC)
+    throw new UnfitError('hostNetwork, hostPID and hostIPC are not supported')
+  const size = settings.containerInstances ? undefined : sizeOf(pod)
+  const definition = {
+    compatibility: settings.containerInstances ? ('EC2' as const) : ('FARGATE' as const),
+    cpu: size?.cpu,
+    memory: size?.memory,
+    architecture: settings.containerInstances ? undefined : architectureOf(pod),
+    taskRoleArn: settings.taskRoleArn,
+    executionRoleArn: settings.executionRoleArn,
+    pidMode: pod.spec.shareProcessNamespace ? ('task' as const) : undefined,
+    volumes: [
+      ...containers.map(({ container }) => ({ name: holderVolume(container.name) })),
+      ...taskVolumes(pod).map(({ name }) => ({ name: podVolume(name) })),
+    ],
+    containers: [
+      setup(pod, containers, settings),
+      agent(pod, containers, images, settings),
+      ...containers.map(entry => app(pod, entry, images, settings, size)),
+    ],
+  }
+  const hash = createHash('sha256').update(canonical(definition)).digest('hex').slice(0, 32)
+  return { family: `zeroplane-${hash}`, ...definition }
+}
+
+function sizeOf(pod: Pod): Amounts {
+  const wanted = podRequests(pod)
+  const size = fargateSize({ cpu: wanted.cpu, memory: wanted.memory + AGENT_LIMIT })
+  if (!size) throw new UnfitError(`Fargate has no size for ${wanted.cpu / 1024} vCPU and ${wanted.memory} MiB`)
+  return size
+}
+
+const architectureOf = ({ spec }: Pod) => (spec.nodeSelector?.['kubernetes.io/arch'] === 'arm64' ? ('ARM64' as const) : ('X86_64' as const))
+
+function logs(settings: PodSettings): ContainerDefinition['logConfiguration'] {
+  return {
+    logDriver: 'awslogs',
+    options: { 'awslogs-group': settings.logGroup, 'awslogs-region': settings.region, 'awslogs-stream-prefix': LOG_STREAM_PREFIX },
+  }
+}
+
+/** The agent's and setup's mounts: every holder's volume and every emptyDir, each under its own name. */
+function allMounts(pod: Pod, containers: readonly PodContainer[]) {
+  return [
+    ...containers.map(({ container }) => ({ sourceVolume: holderVolume(container.name), containerPath: agentPath(container.name) })),
+    ...taskVolumes(pod).map(({ name }) => ({ sourceVolume: podVolume(name), containerPath: volumePath(name) })),
+  ]
+}
+
+function setup(pod: Pod, containers: readonly PodContainer[], settings: PodSettings): ContainerDefinition {
+  const group = pod.spec.securityContext?.fsGroup
+  return {
+    name: SETUP,
+    image: settings.agentImage,
+    essential: false,
+    entryPoint: ['/bin/busybox', 'sh', '/zeroplane/setup.sh'],
+    command: [group === undefined ? '-' : String(group)],
+    user: '0',
+    memoryReservation: SETUP_RESERVATION,
+    mountPoints: allMounts(pod, containers),
+    logConfiguration: logs(settings),
+  }
+}
+
+function agent(
+  pod: Pod,
+  containers: readonly PodContainer[],
+  images: ReadonlyMap<string, ResolvedImage>,
+  settings: PodSettings,
+): ContainerDefinition {
+  const defaults = Object.fromEntries(containers.map(({ container }) => [container.name, defaultsOf(images.get(container.name)!)]))
+  return {
+    name: AGENT,
+    image: settings.agentImage,
+    essential: true,
+    environment: {
+      [AGENT_ENV.url]: settings.apiUrl,
+      ...(settings.apiCa === undefined ? {} : { [AGENT_ENV.ca]: settings.apiCa }),
+      [AGENT_ENV.images]: JSON.stringify(defaults),
+    },
+    user: '0',
+    memory: AGENT_LIMIT,
+    memoryReservation: AGENT_RESERVATION,
+    readonlyRootFilesystem: true,
+    mountPoints: allMounts(pod, containers),
+    stopTimeout: STOP_TIMEOUT,
+    logConfiguration: logs(settings),
+  }
+}
+
+function defaultsOf({ config }: ResolvedImage): ImageDefaults {
+  return { entrypoint: config.Entrypoint ?? undefined, cmd: config.Cmd ?? undefined, stopSignal: config.StopSignal || undefined }
+}
+
+function app(
+  pod: Pod,
+  { container, role }: PodContainer,
+  images: ReadonlyMap<string, ResolvedImage>,
+  settings: PodSettings,
+  size: Amounts | undefined,
+): ContainerDefinition {
+  const { cpuLimit, ...resources } = containerResources(container, role !== 'init', size?.memory)
+  return {
+    name: container.name,
+    image: images.get(container.name)!.pinned,
+    // A container that ends leaves the pod to its policy, not to ECS.
+    essential: false,
+    entryPoint: [`${HOLDER_PATH}/busybox`, 'sh', `${HOLDER_PATH}/holder`],
+    workingDirectory: container.workingDir || undefined,
+    ...resources,
+    ...security(pod, container, settings),
+    mountPoints: [
+      { sourceVolume: holderVolume(container.name), containerPath: HOLDER_PATH },
+      ...mountsOf(pod, container.volumeMounts).map(({ name, mountPath, readOnly }) => ({
+        sourceVolume: podVolume(name),
+        containerPath: mountPath,
+        readOnly: readOnly || undefined,
+      })),
+    ],
+    // The holder and its fifos are there when setup has ended.
+    dependsOn: [{ containerName: SETUP, condition: 'SUCCESS' }],
+    stopTimeout: STOP_TIMEOUT,
+    systemControls: pod.spec.securityContext?.sysctls?.map(({ name, value }) => ({ namespace: name, value })),
+    logConfiguration: logs(settings),
+    dockerLabels: cpuLimit === undefined ? undefined : { [CPU_LIMIT_LABEL]: String(cpuLimit) },
+  }
+}
+
+/** What Fargate lets a task add; containers have Docker's own set to begin with. */
+const FARGATE_CAPABILITIES = ['SYS_PTRACE']
+
+function security(pod: Pod, container: Container, { containerInstances }: PodSettings): Partial<ContainerDefinition> {
+  const own = container.securityContext ?? {}
+  const shared = pod.spec.securityContext ?? {}
+  const user = own.runAsUser ?? shared.runAsUser
+  const group = own.runAsGroup ?? shared.runAsGroup
+  const add = own.capabilities?.add?.map(capability)
+  const drop = own.capabilities?.drop?.map(capability)
+  if (!containerInstances) {
+    const refused = add?.filter(name => !FARGATE_CAPABILITIES.includes(name)) ?? []
+    if (refused.length > 0) throw new UnfitError(`Fargate does not add capabilities ${refused.join(', ')} (container ${container.name})`)
+    if (own.privileged) throw new UnfitError(`Fargate runs no privileged containers (container ${container.name})`)
+  }
+  return {
+    // A group alone: ECS has no word for the image's user with another group, and 0 is what that mostly is.
+    user: user === undefined && group === undefined ? undefined : `${user ?? 0}${group === undefined ? '' : `:${group}`}`,
+    readonlyRootFilesystem: own.readOnlyRootFilesystem || undefined,
+    privileged: own.privileged || undefined,
+    addCapabilities: add?.length ? add : undefined,
+    dropCapabilities: drop?.length ? drop : undefined,
+    dockerSecurityOptions: containerInstances && own.allowPrivilegeEscalation === false ? ['no-new-privileges'] : undefined,
+  }
+}
+
+const capability = (name: string) => name.toUpperCase().replace(/^CAP_/, '')
+
+/** Why a container that must not run as root would, in kubelet's words; undefined when it would not. */
+export function rootProblem(pod: Pod, container: Container, { config }: ResolvedImage): string | undefined {
+  const own = container.securityContext ?? {}
+  const shared = pod.spec.securityContext ?? {}
+  if (!(own.runAsNonRoot ?? shared.runAsNonRoot)) return undefined
+  const about = `(pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`
+  const user = own.runAsUser ?? shared.runAsUser
+  if (user !== undefined) return user === 0 ? `container's runAsUser breaks non-root policy ${about}` : undefined
+  const imageUser = (config.User ?? '').split(':')[0]!
+  if (imageUser === '' || imageUser === '0' || imageUser === 'root') return `container has runAsNonRoot and image will run as root ${about}`
+  return /^\d+$/.test(imageUser)
+    ? undefined
+    : `container has runAsNonRoot and image has non-numeric user (${imageUser}), cannot verify user is non-root ${about}`
+}

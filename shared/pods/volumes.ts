@@ -1,0 +1,43 @@
+// Volumes of a pod as far as a task can have them.
+import type { Pod, Volume, VolumeMount } from '../api/core/v1.ts'
+import { podContainers } from './containers.ts'
+
+/** The service account's token and the cluster's CA, which admission puts into every pod. */
+const isApiAccess = ({ name, projected }: Volume) => projected !== undefined && name.startsWith('kube-api-access-')
+
+const SUPPORTED = ['emptyDir']
+
+/** Kind of a volume's source: "configMap", "hostPath" ... A volume without a source is an emptyDir. */
+const sourceOf = (volume: Volume) =>
+  Object.keys(volume).find(key => key !== 'name' && volume[key as keyof Volume] !== undefined) ?? 'emptyDir'
+
+/** What is in the way of starting the pod, as a FailedMount event tells it; nothing when all can be mounted. */
+export function volumeProblems(pod: Pod): string[] {
+  const used = new Set(podContainers(pod).flatMap(({ container }) => (container.volumeMounts ?? []).map(({ name }) => name)))
+  const sources = (pod.spec.volumes ?? [])
+    .filter(volume => used.has(volume.name) && !isApiAccess(volume) && !SUPPORTED.includes(sourceOf(volume)))
+    .map(
+      volume =>
+        `MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : volumes of type ${sourceOf(volume)} are not supported yet`,
+    )
+  const mounts = podContainers(pod).flatMap(({ container }) =>
+    mountsOf(pod, container.volumeMounts)
+      .filter(({ subPath, subPathExpr }) => subPath || subPathExpr)
+      .map(
+        ({ name }) =>
+          `MountVolume.SetUp failed for volume ${JSON.stringify(name)} : subPath is not supported yet (container ${container.name})`,
+      ),
+  )
+  return [...sources, ...mounts]
+}
+
+/** Volumes that the task has. */
+export function taskVolumes(pod: Pod): Volume[] {
+  return (pod.spec.volumes ?? []).filter(volume => SUPPORTED.includes(sourceOf(volume)))
+}
+
+/** A container's mounts of volumes that the task has. */
+export function mountsOf(pod: Pod, mounts: readonly VolumeMount[] = []): VolumeMount[] {
+  const names = new Set(taskVolumes(pod).map(({ name }) => name))
+  return mounts.filter(({ name }) => names.has(name))
+}

@@ -71,7 +71,12 @@ export class ZeroplaneStack extends Stack {
       }).lambda
 
     // A watch holds its environment: the longest one Lambda allows, ended a little earlier by the server's own clock.
-    const api = make('api', 512, Duration.minutes(15), { ...queues, POD_LOG_GROUP: pods.POD_LOG_GROUP, ECS_CLUSTER: pods.ECS_CLUSTER })
+    const api = make('api', 512, Duration.minutes(15), {
+      ...queues,
+      ADMIN_TOKEN: '',
+      POD_LOG_GROUP: pods.POD_LOG_GROUP,
+      ECS_CLUSTER: pods.ECS_CLUSTER,
+    })
     const url = api.addFunctionUrl({ authType: FunctionUrlAuthType.NONE, invokeMode: InvokeMode.RESPONSE_STREAM })
     grantStore(table, api)
     grantReadPodLogs(cluster.logGroup, api)

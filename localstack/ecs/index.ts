@@ -21,6 +21,8 @@ export interface EcsOptions {
   readonly cluster?: string
   /** Container instances of that cluster; 0 for none. */
   readonly nodes: number
+  /** Tells the containers of this data folder from those of another on the same engine. Default: a name kept in the data folder. */
+  readonly owner?: string
   /** Of each container instance. Default: all cores (they are shared out by time), and an equal part of nine tenths of the memory. */
   readonly nodeCapacity?: Resources
   /** Refuse calls beyond AWS's rates. Off unless asked for. */
@@ -45,7 +47,7 @@ export async function startEcs(options: EcsOptions, world: World, ports: { logs:
   const store = new EcsStore(world)
   const tasks = new Tasks(world, store, ports.events)
   const runtime = await DockerRuntime.open(engine, {
-    owner: ownerOf(world.dataDir),
+    owner: options.owner ?? ownerOf(world.dataDir),
     logs: ports.logs,
     fileSystems: world.dataDir && join(world.dataDir, 'efs'),
     listener: tasks,

@@ -35,14 +35,16 @@ export interface FunctionEnvironmentInput {
   /** Base URL of the API as containers reach it. */
   readonly apiUrl: string
   readonly agentImage: string
+  readonly adminToken: string
 }
 
-export function setFunctionEnvironment({ aws, provisioned, options, apiUrl, agentImage }: FunctionEnvironmentInput): void {
+export function setFunctionEnvironment({ aws, provisioned, options, apiUrl, agentImage, adminToken }: FunctionEnvironmentInput): void {
   const { account, region } = aws.identity
   const role = (name: string) => `arn:aws:iam::${account}:role/${name}`
   const environment: Environment = {
     TABLE_NAME: NAMES.table,
     CLUSTER_NAME: 'default',
+    ADMIN_TOKEN: adminToken,
     WORK_QUEUE_URL: provisioned.workQueueUrl,
     DELAY_QUEUE_URL: provisioned.delayQueueUrl,
     SCHEDULER_GROUP: NAMES.schedules,

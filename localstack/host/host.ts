@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { request } from 'node:https'
+import { networkInterfaces } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type LocalAws, startAws } from '../aws/index.ts'
 import { listenApi, portTaken } from './api-server.ts'
@@ -25,7 +26,7 @@ import { connectEventSources } from './mappings/connect.ts'
 import { startMemoryCluster } from './memory.ts'
 import { type HostOptions, needsDocker } from './options.ts'
 import type { Progress } from './progress.ts'
-import { provisionPipeline, provisionTable } from './provision.ts'
+import { provisionPipeline, provisionTable, NAMES as RESOURCES } from './provision.ts'
 
 export interface Host {
   /** "3 nodes on Docker" */
@@ -69,20 +70,19 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
   signal.throwIfAborted()
   const step = progress.step('Functions')
   step.say('starting')
-  const [aws, certificate] = await all(
-    startLocalAws(options, folder, database?.port, undo),
-    serverCertificate(folder.path('pki'), [...NAMES, ...(engine ? [engine.hostName, ...engine.addresses] : [])], Date.now()),
-  )
+  const aws = await startLocalAws(options, folder, database?.port, undo)
+  const containers = containerSide(aws.ecs?.gateway)
+  const certificate = await serverCertificate(folder.path('pki'), [...NAMES, containers.hostName], Date.now())
   setAwsEnvironment(aws.endpoint, aws.identity.region)
   const [provisioned] = await all(provisionPipeline(aws), database?.ready)
   signal.throwIfAborted()
 
   const adminToken = token(folder)
-  const apiUrl = `https://${engine?.hostName ?? '127.0.0.1'}:${options.apiPort}`
-  setFunctionEnvironment({ aws, provisioned, options, apiUrl, agentImage: engine?.agentImage ?? 'simulated' })
+  const apiUrl = `https://${containers.hostName}:${options.apiPort}`
+  setFunctionEnvironment({ aws, provisioned, options, apiUrl, agentImage: engine?.agentImage ?? 'simulated', adminToken })
   const parts: Parts = { options, folder, aws, databasePort: database?.port, adminToken, undo }
   const listener = options.store === 'memory' ? await composeInMemory(parts) : await composeFunctions(parts)
-  const server = await listenApi(listener, certificate, ['127.0.0.1', ...(engine?.addresses ?? [])], options.apiPort)
+  const server = await listenApi(listener, certificate, [...new Set(['127.0.0.1', containers.address])], options.apiPort)
   undo.defer(() => server.close())
   await answersReady(options.apiPort, certificate.ca, adminToken)
   step.done()
@@ -148,7 +148,7 @@ async function startLocalAws(
       port: options.awsPort,
       dataDir: folder.path('aws'),
       ...(databasePort !== undefined && { dynamodb: { port: databasePort } }),
-      ...(options.controllers && { ecs: { engine: options.ecs, nodes: options.nodes } }),
+      ...(options.controllers && { ecs: { engine: options.ecs, cluster: RESOURCES.cluster, nodes: options.nodes, owner: folder.id } }),
       log: line => console.error(line),
     })
     undo.defer(() => aws.close())
@@ -157,6 +157,14 @@ async function startLocalAws(
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw portTaken(options.awsPort, '--aws-port')
     throw new HostError(`the local AWS did not start: ${reasonOf(error)}`)
   }
+}
+
+/** How containers reach the API: the name they use, and the address of ours that it leads to. */
+function containerSide(gateway: string | undefined): { hostName: string; address: string } {
+  if (gateway === undefined) return { hostName: '127.0.0.1', address: '127.0.0.1' }
+  const own = Object.values(networkInterfaces()).some(addresses => addresses?.some(({ address }) => address === gateway))
+  // Docker Desktop keeps the engine in a machine of its own, which knows this one by a name and forwards to its loopback.
+  return own ? { hostName: gateway, address: gateway } : { hostName: 'host.docker.internal', address: '127.0.0.1' }
 }
 
 /** The administrator's token, made once per data folder. */

@@ -11,7 +11,7 @@ export function pathSegmentName(name: string): readonly string[] {
 }
 
 /** Subjects' API groups default by kind: users and groups are RBAC's own. */
-export function defaultSubjects(binding: { subjects?: Subject[]; roleRef: { apiGroup: string } }): void {
+export function defaultSubjects(binding: { subjects?: Subject[]; roleRef: { apiGroup?: string } }): void {
   if (!binding.roleRef.apiGroup) binding.roleRef.apiGroup = RBAC
   for (const subject of binding.subjects ?? []) {
     if (!subject.apiGroup && (subject.kind === 'User' || subject.kind === 'Group')) subject.apiGroup = RBAC
@@ -19,13 +19,13 @@ export function defaultSubjects(binding: { subjects?: Subject[]; roleRef: { apiG
 }
 
 export function validateBinding(
-  binding: { roleRef: { apiGroup: string; kind: string; name: string }; subjects?: Subject[] },
+  binding: { roleRef: { apiGroup?: string; kind: string; name: string }; subjects?: Subject[] },
   roleKinds: readonly string[],
   namespaced: boolean,
 ): FieldError[] {
   const errors: FieldError[] = []
   const { roleRef } = binding
-  if (roleRef.apiGroup !== RBAC) errors.push(notSupported('roleRef.apiGroup', roleRef.apiGroup, [RBAC]))
+  if (roleRef.apiGroup !== RBAC) errors.push(notSupported('roleRef.apiGroup', roleRef.apiGroup ?? '', [RBAC]))
   if (!roleKinds.includes(roleRef.kind)) errors.push(notSupported('roleRef.kind', roleRef.kind, roleKinds))
   if (!roleRef.name) errors.push(required('roleRef.name'))
   else for (const wrong of pathSegmentName(roleRef.name)) errors.push(invalid('roleRef.name', roleRef.name, wrong))

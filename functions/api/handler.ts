@@ -21,7 +21,9 @@ const api = createApi({
   onError: (error, request) => log.error({ error, method: request.method, url: request.url }, 'a request failed'),
 })
 
-export const handler = middy<LambdaFunctionURLEvent, StreamedResponse>({ streamifyResponse: true }).handler(async (event: LambdaFunctionURLEvent) => {
-  const { handle } = await api
-  return streamedOf(await handle(requestOf(event)))
-})
+export const handler = middy<LambdaFunctionURLEvent, StreamedResponse>({ streamifyResponse: true }).handler(
+  async (event: LambdaFunctionURLEvent) => {
+    const { handle } = await api
+    return streamedOf(await handle(requestOf(event)))
+  },
+)

@@ -2,7 +2,7 @@
 import type { RequestListener } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { ServerCertificate } from './certificates.ts'
-import { HostError } from './host-error.ts'
+import { cannotListen, portTaken } from './ports.ts'
 
 export interface ApiServer {
   close(): Promise<void>
@@ -36,16 +36,10 @@ export async function listenApi(
 function listen(server: Server, address: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE' ? portTaken(port, '--port') : new HostError(`cannot listen on ${address}:${port}: ${error.message}`),
-      )
+      reject(error.code === 'EADDRINUSE' ? portTaken(port, '--port') : cannotListen(port, error))
     })
     server.listen({ host: address, port, backlog: 1024 }, resolve)
   })
-}
-
-export function portTaken(port: number, flag: string): HostError {
-  return new HostError(`port ${port} is in use by another program; give another one with ${flag}`)
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -34,11 +34,21 @@ export interface FunctionEnvironmentInput {
   readonly options: HostOptions
   /** Base URL of the API as containers reach it. */
   readonly apiUrl: string
+  /** PEM of the CA that signed its certificate. */
+  readonly apiCa: string
   readonly agentImage: string
   readonly adminToken: string
 }
 
-export function setFunctionEnvironment({ aws, provisioned, options, apiUrl, agentImage, adminToken }: FunctionEnvironmentInput): void {
+export function setFunctionEnvironment({
+  aws,
+  provisioned,
+  options,
+  apiUrl,
+  apiCa,
+  agentImage,
+  adminToken,
+}: FunctionEnvironmentInput): void {
   const { account, region } = aws.identity
   const role = (name: string) => `arn:aws:iam::${account}:role/${name}`
   const environment: Environment = {
@@ -58,6 +68,9 @@ export function setFunctionEnvironment({ aws, provisioned, options, apiUrl, agen
     POD_LOG_GROUP: NAMES.logGroup,
     AGENT_IMAGE: agentImage,
     API_URL: apiUrl,
+    API_CA: apiCa,
+    // An open call costs nothing here, and tells the agent at once.
+    AGENT_HOLD_SECONDS: '30',
     REGISTRY_MIRROR: aws.endpoint,
     SERVICE_CIDR: options.serviceCidr,
     CONTAINER_INSTANCES: 'true',

@@ -15,6 +15,8 @@ export async function runForeground(options: HostOptions): Promise<number> {
   const stopping = new AbortController()
   const asked = new Promise<void>(resolve => stopping.signal.addEventListener('abort', () => resolve()))
   listenToSignals(stopping)
+  // A function that fails behind its invocation's back costs Lambda one environment; it shall not cost us the cluster.
+  process.on('unhandledRejection', error => console.error(`unhandled: ${error instanceof Error ? error.stack : String(error)}`))
 
   let host: Awaited<ReturnType<typeof startHost>>
   try {

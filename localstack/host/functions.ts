@@ -1,4 +1,5 @@
 // The functions of functions/, as Lambda would run them: loaded once, invoked with an event and a context. Timeouts and sizes are cdk's.
+import { existsSync } from 'node:fs'
 import type { Identity } from '../aws/identity.ts'
 import { type FunctionSettings, type Handler, installAwsLambda, newContext } from './lambda.ts'
 import type { Invoke } from './mappings/invoke.ts'
@@ -25,10 +26,12 @@ export async function loadFunctions(
 ): Promise<ReadonlyMap<FunctionName, LoadedFunction>> {
   installAwsLambda()
   const loaded = await Promise.all(
-    names.map(async name => {
-      const { handler } = (await import(`../../functions/${name}/handler.ts`)) as { handler: Handler }
-      return [name, { handler, settings: { name, ...SETTINGS[name], ...identity } }] as const
-    }),
+    names
+      .filter(name => existsSync(new URL(`../../functions/${name}/handler.ts`, import.meta.url)))
+      .map(async name => {
+        const { handler } = (await import(`../../functions/${name}/handler.ts`)) as { handler: Handler }
+        return [name, { handler, settings: { name, ...SETTINGS[name], ...identity } }] as const
+      }),
   )
   return new Map(loaded)
 }

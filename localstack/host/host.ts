@@ -10,7 +10,7 @@ import { request } from 'node:https'
 import { networkInterfaces } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type LocalAws, startAws } from '../aws/index.ts'
-import { listenApi, portTaken } from './api-server.ts'
+import { listenApi } from './api-server.ts'
 import { serverCertificate } from './certificates.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import { startDynamoDbLocal } from './dynamodb-local.ts'
@@ -25,6 +25,7 @@ import { ensureJava } from './machine/java.ts'
 import { connectEventSources } from './mappings/connect.ts'
 import { startMemoryCluster } from './memory.ts'
 import { type HostOptions, needsDocker } from './options.ts'
+import { checkPort, portTaken } from './ports.ts'
 import type { Progress } from './progress.ts'
 import { provisionPipeline, provisionTable, NAMES as RESOURCES } from './provision.ts'
 
@@ -62,10 +63,12 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
   const folder = openDataFolder(options.dataDir, { fresh: options.fresh })
   undo.defer(() => folder.release())
   const failure = Promise.withResolvers<string>()
+  await all(checkPort(options.apiPort, '--port'), checkPort(options.awsPort, '--aws-port'))
 
   const [database, engine] = await all(
     options.store === 'dynamodb' ? startDatabase(folder, progress, undo, failure.resolve) : undefined,
     needsDocker(options) ? prepareEngine(progress.step('Docker'), CACHE) : undefined,
+    warmUp(),
   )
   signal.throwIfAborted()
   const step = progress.step('Functions')
@@ -79,7 +82,15 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
 
   const adminToken = token(folder)
   const apiUrl = `https://${containers.hostName}:${options.apiPort}`
-  setFunctionEnvironment({ aws, provisioned, options, apiUrl, agentImage: engine?.agentImage ?? 'simulated', adminToken })
+  setFunctionEnvironment({
+    aws,
+    provisioned,
+    options,
+    apiUrl,
+    apiCa: certificate.ca,
+    agentImage: engine?.agentImage ?? 'simulated',
+    adminToken,
+  })
   const parts: Parts = { options, folder, aws, databasePort: database?.port, adminToken, undo }
   const listener = options.store === 'memory' ? await composeInMemory(parts) : await composeFunctions(parts)
   const server = await listenApi(listener, certificate, [...new Set(['127.0.0.1', containers.address])], options.apiPort)
@@ -117,6 +128,16 @@ async function composeInMemory({ options, adminToken, undo }: Parts): Promise<Re
   const cluster = await startMemoryCluster(options, adminToken, log)
   undo.defer(() => cluster.stop())
   return cluster.listener
+}
+
+/** Loading the functions' code takes as long as Java does to start, so it is done meanwhile. What reads the environment comes later. */
+async function warmUp(): Promise<void> {
+  await Promise.all([
+    import('../../functions/api/app.ts'),
+    import('../../shared/aws/providers.ts'),
+    import('../../shared/controllers/index.ts'),
+    import('../../shared/pipeline/worker.ts'),
+  ])
 }
 
 async function startDatabase(folder: DataFolder, progress: Progress, undo: AsyncDisposableStack, failed: (reason: string) => void) {

@@ -1,0 +1,41 @@
+// The agents' sync call, served beside the Kubernetes API: agents have tokens of their own.
+import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
+import { createReader, type Machinery } from '../../shared/apimachinery/machinery.ts'
+import type { ExtraRoute } from '../../shared/apimachinery/server/server.ts'
+import { SYSTEM } from '../../shared/auth/types.ts'
+import { EventLog } from '../../shared/pipeline/event-recorder.ts'
+import type { Log } from '../../shared/pipeline/log.ts'
+import { SYNC_PATH } from '../../shared/pods/agent-protocol.ts'
+import { agentKey } from '../../shared/pods/agent-token.ts'
+import type { Ecs } from '../../shared/pods/ecs.ts'
+import { createAgentSync } from '../../shared/pods/sync.ts'
+
+export interface AgentRouteOptions {
+  readonly machinery: Machinery
+  readonly ecs: () => Ecs
+  readonly holdSeconds: number
+  readonly log: Log
+}
+
+export function agentRoute({ machinery, ecs, holdSeconds, log }: AgentRouteOptions): ExtraRoute {
+  const { store, now } = machinery
+  const client = clientFor(machinery, SYSTEM, 'kubelet')
+  let key: Promise<Buffer> | undefined
+  const handle = createAgentSync({
+    client,
+    read: createReader(store),
+    store,
+    now,
+    holdSeconds,
+    events: new EventLog({ client, now, log }).recorder('kubelet'),
+    key: () => {
+      key ??= agentKey(client)
+      key.catch(() => {
+        key = undefined
+      })
+      return key
+    },
+    findTask: async uid => (await ecs().listTasks({ startedBy: uid }))[0],
+  })
+  return { prefix: SYNC_PATH, handle }
+}

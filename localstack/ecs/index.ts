@@ -9,9 +9,15 @@ import type { Door } from '../aws/server.ts'
 import type { Service, World } from '../aws/service.ts'
 import { Engine } from './docker/engine.ts'
 import { DockerRuntime } from './docker/runtime.ts'
+import type { ImageSource } from './images.ts'
 import type { ContainerInstance, KeyValue, Resources } from './model.ts'
 import { registryDoor } from './registry.ts'
+import type { Runtime, RuntimeListener } from './runtime.ts'
 import { Ecs, type Throttle } from './service.ts'
+import type { Fetch } from './simulated/agent-call.ts'
+import { SimulatedImages } from './simulated/images.ts'
+import { SimulatedRuntime } from './simulated/runtime.ts'
+import type { Rule } from './simulated/stages.ts'
 import { EcsStore } from './store.ts'
 import { Tasks } from './tasks.ts'
 
@@ -27,6 +33,13 @@ export interface EcsOptions {
   readonly nodeCapacity?: Resources
   /** Refuse calls beyond AWS's rates. Off unless asked for. */
   readonly throttle?: Throttle
+  /** For the simulated engine: what its containers do, and the seed of what they do by chance. */
+  readonly simulation?: {
+    readonly rules?: readonly Rule[]
+    readonly seed?: string
+    /** The agents' sync call, for a control plane in this process. Absent: over HTTP, to where the task's environment points. */
+    readonly agentSync?: Fetch
+  }
 }
 
 export interface StartedEcs {
@@ -35,46 +48,77 @@ export interface StartedEcs {
   readonly clusterArn: string
   /** Address at which tasks reach this machine; loopback where tasks are simulated. */
   readonly gateway: string
+  /** Ends a task as AWS does when a host is retired or Spot capacity is taken back ("SpotInterruption", "TerminationNotice" ...). */
+  interrupt(taskArn: string, stopCode: string, reason: string): void
   /** Goes on with the tasks of an earlier life. */
   resume(): Promise<void>
   close(): Promise<void>
 }
 
+/** A runtime and what is known of the machine behind it. */
+interface Machine {
+  readonly runtime: Runtime
+  readonly images: ImageSource
+  readonly gateway: string
+  readonly capacity: Resources
+  readonly architecture: string
+}
+
 /** @throws EcsUnavailableError when the Docker Engine does not answer. */
 export async function startEcs(options: EcsOptions, world: World, ports: { logs: Logs; events: Events }): Promise<StartedEcs> {
-  if (options.engine !== 'docker') throw new Error('the simulated engine is being built')
-  const engine = await Engine.connect()
   const store = new EcsStore(world)
   const tasks = new Tasks(world, store, ports.events)
-  const runtime = await DockerRuntime.open(engine, {
-    owner: options.owner ?? ownerOf(world.dataDir),
-    logs: ports.logs,
-    fileSystems: world.dataDir && join(world.dataDir, 'efs'),
-    listener: tasks,
-    secret: valueFrom => Promise.reject(new Error(`the local AWS keeps no secrets: ${valueFrom}`)),
-    environment: () => ({ AWS_EXECUTION_ENV: 'AWS_ECS_EC2' }),
-    log: world.log,
-  })
-  tasks.use(runtime)
+  const machine = options.engine === 'docker' ? await dockerMachine(world, ports.logs, tasks) : simulatedMachine(options, world, tasks)
+  tasks.use(machine.runtime)
   const service = new Ecs(world, store, tasks, options.throttle)
   const clusterName = options.cluster ?? 'default'
   const clusterArn = arn(world.identity, 'ecs', `cluster/${clusterName}`)
   service.operations.CreateCluster({ clusterName, capacityProviders: ['FARGATE', 'FARGATE_SPOT'] })
-  const machine = { cpu: engine.cpus * 1024, memory: Math.floor(engine.memory / 1024 / 1024) }
-  registerNodes(store, world, clusterArn, clusterName, options, machine, engine.architecture)
+  registerNodes(store, world, clusterArn, clusterName, options, machine)
   return {
     service,
-    registry: registryDoor(runtime.images),
+    registry: registryDoor(machine.images),
     clusterArn,
-    gateway: runtime.gateway,
+    gateway: machine.gateway,
+    interrupt(taskArn, stopCode, reason) {
+      const task = store.tasks.get(taskArn)
+      if (task) tasks.stop(task, stopCode, reason)
+    },
     resume: () => tasks.adopt(),
     async close() {
       tasks.close()
-      await runtime.close()
+      await machine.runtime.close()
       store.close()
     },
   }
 }
+
+async function dockerMachine(world: World, logs: Logs, listener: RuntimeListener): Promise<Machine> {
+  const engine = await Engine.connect()
+  const runtime = await DockerRuntime.open(engine, {
+    owner: ownerOf(world.dataDir),
+    logs,
+    fileSystems: world.dataDir && join(world.dataDir, 'efs'),
+    listener,
+    secret: valueFrom => Promise.reject(new Error(`the local AWS keeps no secrets: ${valueFrom}`)),
+    environment: () => ({ AWS_EXECUTION_ENV: 'AWS_ECS_EC2' }),
+    log: world.log,
+  })
+  const capacity = { cpu: engine.cpus * 1024, memory: Math.floor(engine.memory / MIB) }
+  return { runtime, images: runtime.images, gateway: runtime.gateway, capacity, architecture: engine.architecture }
+}
+
+/** Simulated machines are large: what limits a simulation shall be what it is asked for. */
+const SIMULATED_NODE: Resources = { cpu: 1024 * 1024, memory: 4 * 1024 * 1024 }
+
+function simulatedMachine({ simulation = {} }: EcsOptions, world: World, listener: RuntimeListener): Machine {
+  const { rules = [], seed = 'zeroplane', agentSync } = simulation
+  const images = new SimulatedImages(rules)
+  const runtime = new SimulatedRuntime({ rules, seed, agentSync, images, listener, clock: world.clock })
+  return { runtime, images, gateway: '127.0.0.1', capacity: SIMULATED_NODE, architecture: 'x86_64' }
+}
+
+const MIB = 1024 * 1024
 
 /** The cluster's own instances have names made of their number, so that each start finds them again. */
 function registerNodes(
@@ -83,10 +127,12 @@ function registerNodes(
   clusterArn: string,
   clusterName: string,
   options: EcsOptions,
-  machine: Resources,
-  architecture: string,
+  machine: Machine,
 ): void {
-  const capacity = options.nodeCapacity ?? { cpu: machine.cpu, memory: Math.floor((machine.memory * 0.9) / Math.max(1, options.nodes)) }
+  const capacity = options.nodeCapacity ?? {
+    cpu: machine.capacity.cpu,
+    memory: Math.floor((machine.capacity.memory * 0.9) / Math.max(1, options.nodes)),
+  }
   const wanted = new Set<string>()
   for (let number = 0; number < options.nodes; number++) {
     const id = createHash('sha256').update(`${clusterName}/${number}`).digest('hex')
@@ -100,7 +146,7 @@ function registerNodes(
       status: before?.status ?? 'ACTIVE',
       agentConnected: true,
       registered: capacity,
-      attributes: before?.attributes ?? attributesOf(world.identity.region, number, architecture),
+      attributes: before?.attributes ?? attributesOf(world.identity.region, number, machine.architecture),
       registeredAt: before?.registeredAt ?? world.clock.now(),
       version: (before?.version ?? 0) + 1,
       tags: before?.tags ?? [{ key: OWN_NODE, value: String(number) }],

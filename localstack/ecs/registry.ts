@@ -9,11 +9,11 @@
 // as mirrors of registries are asked.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Door } from '../aws/server.ts'
-import { type Image, type Images, PullError } from './docker/images.ts'
+import { type Image, type ImageSource, PullError } from './images.ts'
 
 const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
 
-export function registryDoor(images: Images): Door {
+export function registryDoor(images: ImageSource): Door {
   const blobs = new Map<string, string>()
   return (request, response) => {
     const url = new URL(request.url ?? '/', 'http://local')
@@ -27,7 +27,7 @@ export function registryDoor(images: Images): Door {
 }
 
 async function answer(
-  images: Images,
+  images: ImageSource,
   blobs: Map<string, string>,
   url: URL,
   request: IncomingMessage,

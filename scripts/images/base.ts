@@ -55,7 +55,7 @@ function sharedLibraries(binary: string): string[] {
   return [...new Set([...listed, ...services.filter(path => existsSync(path))])]
 }
 
-function findBusybox(cache: string): string {
+export function findBusybox(cache: string): string {
   const kept = join(cache, 'busybox')
   const candidates = [process.env.ZEROPLANE_BUSYBOX, '/bin/busybox', '/usr/bin/busybox', kept].filter(path => path !== undefined)
   const found = candidates.find(path => existsSync(path) && isStatic(path))

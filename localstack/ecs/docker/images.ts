@@ -1,73 +1,12 @@
 // Images of the engine: looked up, pulled when missing, and known by digest. An image that was built here has no digest of a registry;
 // it gets one of the manifest under which the read-only registry (../registry.ts) shows it, so that a task can be pinned to it.
-import { createHash } from 'node:crypto'
+import { type Image, type ImageConfig, type ImageSource, manifestOf, PullError, parseReference, shortRepository } from '../images.ts'
 import { type Engine, isMissing, reasonOf, statusOf } from './engine.ts'
-
-export interface ImageConfig {
-  readonly Env?: readonly string[] | null
-  readonly Entrypoint?: readonly string[] | null
-  readonly Cmd?: readonly string[] | null
-  readonly User?: string
-  readonly WorkingDir?: string
-  readonly ExposedPorts?: Readonly<Record<string, object>> | null
-  readonly Volumes?: Readonly<Record<string, object>> | null
-  readonly Labels?: Readonly<Record<string, string>> | null
-  readonly StopSignal?: string
-}
-
-export interface Image {
-  readonly id: string
-  readonly architecture: string
-  readonly os: string
-  readonly created: string
-  readonly config: ImageConfig
-  /** Of registries: "name@sha256:...". */
-  readonly repoDigests: readonly string[]
-  /** Digest to name it by in the repository it was asked for in. */
-  readonly digest: string
-  /** What the registry serves under that digest. */
-  readonly manifest: string
-  readonly configBlob: string
-  readonly configDigest: string
-}
-
-/** Pulling failed. `status` is the engine's: 404 no such image or access denied, 500 the registry cannot be reached. */
-export class PullError extends Error {
-  override readonly name = 'PullError'
-  readonly status: number
-  constructor(status: number, message: string) {
-    super(message)
-    this.status = status
-  }
-}
-
-export interface ImageReference {
-  /** With registry host where the reference has one, as Docker reads it: "busybox", "gcr.io/kuar-demo/kuard-amd64". */
-  readonly repository: string
-  readonly tag?: string
-  readonly digest?: string
-}
-
-export function parseReference(reference: string): ImageReference {
-  const [name = '', digest] = reference.split('@')
-  const slash = name.lastIndexOf('/')
-  const colon = name.indexOf(':', slash + 1)
-  return {
-    repository: shortRepository(colon < 0 ? name : name.slice(0, colon)),
-    tag: colon < 0 ? (digest ? undefined : 'latest') : name.slice(colon + 1),
-    digest,
-  }
-}
-
-/** docker.io/library/busybox and busybox are the same to Docker, which lists images by the shorter name. */
-export function shortRepository(repository: string): string {
-  return repository.replace(/^(index\.|registry-1\.)?docker\.io\//, '').replace(/^library\//, '')
-}
 
 /** How long a look-up is believed: rollouts ask for the same image many times at once, and a rebuilt tag must be seen soon. */
 const FRESH = 1000
 
-export class Images {
+export class Images implements ImageSource {
   readonly #engine: Engine
   readonly #known = new Map<string, { until: number; image: Promise<Image | undefined> }>()
   readonly #byDigest = new Map<string, string>()
@@ -88,7 +27,6 @@ export class Images {
     return image
   }
 
-  /** Finds it, or pulls it. @throws PullError */
   async get(reference: string): Promise<Image> {
     const found = await this.find(reference)
     if (found) return found
@@ -161,39 +99,16 @@ interface Inspected {
   readonly RootFS?: { readonly Layers?: readonly string[] }
 }
 
-/** Manifest and configuration are made of what the engine tells: the same image gives the same digests. Layers cannot be downloaded. */
 function imageOf(inspected: Inspected, repository: string): Image {
-  const layers = inspected.RootFS?.Layers ?? []
   const config = inspected.Config ?? {}
-  const configBlob = JSON.stringify({
+  const made = manifestOf({
     architecture: inspected.Architecture,
     os: inspected.Os,
     created: inspected.Created,
     config,
-    rootfs: { type: 'layers', diff_ids: layers },
-    history: [],
+    layers: inspected.RootFS?.Layers ?? [],
   })
-  const configDigest = sha256(configBlob)
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
-    config: { mediaType: 'application/vnd.docker.container.image.v1+json', size: Buffer.byteLength(configBlob), digest: configDigest },
-    layers: layers.map(digest => ({ mediaType: 'application/vnd.docker.image.rootfs.diff.tar', size: 0, digest })),
-  })
-  const repoDigests = inspected.RepoDigests ?? []
-  const registryDigest = repoDigests.find(name => shortRepository(name.split('@')[0]!) === repository)?.split('@')[1]
-  return {
-    id: inspected.Id,
-    architecture: inspected.Architecture,
-    os: inspected.Os,
-    created: inspected.Created,
-    config,
-    repoDigests,
-    digest: registryDigest ?? sha256(manifest),
-    manifest,
-    configBlob,
-    configDigest,
-  }
+  // An image that came from a registry keeps the digest it has there.
+  const pulled = inspected.RepoDigests?.find(name => shortRepository(name.split('@')[0]!) === repository)?.split('@')[1]
+  return { id: inspected.Id, config, ...made, digest: pulled ?? made.digest }
 }
-
-const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`

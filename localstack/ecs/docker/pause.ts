@@ -1,6 +1,9 @@
 // The process that holds a task's network namespace: it waits for ever and lets the kernel reap its children. A few machine instructions
 // in an image made on the spot, so that no registry, compiler or base image is needed.
 
+import { Readable } from 'node:stream'
+import { pack } from 'tar-stream'
+
 /** mov eax,13 / mov edi,17 / lea rsi,[act] / xor edx,edx / mov r10d,8 / syscall ; loop: mov eax,34 / syscall / jmp loop */
 const X86_64 = Buffer.from('b80d000000bf11000000488d351300000031d241ba080000000f05b8220000000f05ebf7', 'hex')
 
@@ -69,21 +72,10 @@ export function pauseProgram(architecture: string): Buffer {
   return Buffer.concat([head, text])
 }
 
-/** A tar archive with one executable file. */
-export function tarOf(name: string, content: Buffer): Buffer {
-  const header = Buffer.alloc(512)
-  header.write(name, 0)
-  header.write('0000755\0', 100)
-  header.write('0000000\0', 108)
-  header.write('0000000\0', 116)
-  header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124)
-  header.write('00000000000\0', 136)
-  header.write('        ', 148)
-  header.write('0', 156)
-  header.write('ustar\0' + '00', 257)
-  let sum = 0
-  for (const byte of header) sum += byte
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
-  const padding = Buffer.alloc((512 - (content.length % 512)) % 512)
-  return Buffer.concat([header, content, padding, Buffer.alloc(1024)])
+/** An archive with one executable file, as `docker import` takes it. */
+export function archiveOf(name: string, content: Buffer): Readable {
+  const archive = pack()
+  archive.entry({ name, mode: 0o755 }, content)
+  archive.finalize()
+  return Readable.from(archive)
 }

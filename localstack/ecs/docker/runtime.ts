@@ -1,17 +1,17 @@
 // ECS on a Docker Engine: a sandbox container holds each task's network namespace, and the task's containers join it. Everything carries
 // labels, so that a new process finds what an old one made.
 import { mkdirSync } from 'node:fs'
-import { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import type { Logs } from '../../aws/logs/service.ts'
+import { PullError } from '../images.ts'
 import type { HealthStatus, Task } from '../model.ts'
 import { taskIdOf } from '../model.ts'
 import { type Exit, type Found, type Runtime, RuntimeError, type RuntimeListener, type Sandbox, type TaskSpec } from '../runtime.ts'
 import { type TaskCgroups, taskCgroups } from './cgroup.ts'
 import { type Engine, isMissing, reasonOf, statusOf } from './engine.ts'
-import { Images, PullError } from './images.ts'
+import { Images } from './images.ts'
 import { followLogs, type LogTarget } from './log-follower.ts'
-import { pauseProgram, tarOf } from './pause.ts'
+import { archiveOf, pauseProgram } from './pause.ts'
 import {
   containerName,
   createOptions,
@@ -422,7 +422,7 @@ async function ensurePause(engine: Engine): Promise<void> {
   } catch (error) {
     if (!isMissing(error)) throw error
   }
-  const archive = Readable.from([tarOf('pause', pauseProgram(engine.architecture))])
+  const archive = archiveOf('pause', pauseProgram(engine.architecture))
   const options = { repo: PAUSE_IMAGE.slice(0, PAUSE_IMAGE.lastIndexOf(':')), tag, changes: ['ENTRYPOINT ["/pause"]'] }
   const imported = await engine.docker.importImage(archive, options)
   await new Promise<void>((resolve, reject) => {

@@ -1,0 +1,202 @@
+// The agent's side of a simulated pod: speaks the same sync call as the real one (shared/pods/agent-protocol.ts), over containers that
+// only exist as stages. It sends no events and no usage: thousands of them would measure nothing.
+import {
+  ACKNOWLEDGED_HEADER,
+  type Deletion,
+  type Orders,
+  type PodPlan,
+  type Report,
+  SYNC_PATH,
+} from '../../../shared/pods/agent-protocol.ts'
+import type { Cancel, Clock } from '../../aws/clock.ts'
+import type { Fetch } from './agent-call.ts'
+import { SimulatedContainer } from './container.ts'
+import type { Behaviour } from './stages.ts'
+
+export interface SimulatedAgentOptions {
+  readonly url: string
+  readonly token: string
+  readonly fetch: Fetch
+  readonly clock: Clock
+  readonly podIP: string
+  readonly taskArn: string
+  /** The containers run since an earlier process. */
+  readonly resumed: boolean
+  readonly behaviour: (container: string, environment: ReadonlyMap<string, string>) => Behaviour
+  /** The agent and the holders leave: exit codes by container, and the agent's own. */
+  readonly leave: (codes: ReadonlyMap<string, number>, own: number) => void
+}
+
+const RETRY_FIRST = 250
+const RETRY_LAST = 30_000
+/** The agent's own exit code when the task was stopped and the pod was not. */
+const INTERRUPTED = 75
+
+export class SimulatedAgent {
+  readonly #options: SimulatedAgentOptions
+  #plan: PodPlan | undefined
+  #containers: SimulatedContainer[] = []
+  #sequence: number
+  #news = Promise.withResolvers<void>()
+  #hasNews = false
+  #stopping = false
+  #interrupted = false
+  #finished = false
+  #left = false
+  #cancelWait: Cancel = () => {}
+
+  constructor(options: SimulatedAgentOptions) {
+    this.#options = options
+    // Beyond any number that an earlier process used for the same task.
+    this.#sequence = options.clock.now()
+  }
+
+  begin(): void {
+    void this.#run()
+  }
+
+  /** SIGTERM: only the control plane knows whether that is the pod's end. */
+  terminate(): void {
+    this.#interrupted = true
+    this.#changed()
+  }
+
+  /** SIGKILL */
+  kill(): void {
+    this.#leave(() => 137, 137)
+  }
+
+  close(): void {
+    this.#left = true
+    this.#cancelWait()
+    for (const container of this.#containers) container.close()
+    this.#changed()
+  }
+
+  async #run(): Promise<void> {
+    let retry = RETRY_FIRST
+    while (!this.#left) {
+      let wait: number
+      try {
+        wait = await this.#exchange()
+        retry = RETRY_FIRST
+      } catch {
+        wait = retry
+        retry = Math.min(retry * 2, RETRY_LAST)
+        await this.#sleep(wait, false)
+        continue
+      }
+      if (!this.#hasNews && !this.#left) await this.#sleep(wait, true)
+    }
+  }
+
+  /** Answers how long to wait before the next call, in milliseconds. */
+  async #exchange(): Promise<number> {
+    const { url, token, fetch, podIP, taskArn } = this.#options
+    this.#hasNews = false
+    this.#news = Promise.withResolvers<void>()
+    const finished = this.#finished
+    const report: Report = {
+      sequence: ++this.#sequence,
+      taskArn,
+      podIPs: [podIP],
+      containers: this.#containers.map(container => container.report()),
+      events: [],
+      plan: this.#plan?.version,
+      wantsPlan: this.#plan === undefined,
+      finished,
+    }
+    const giveUp = new AbortController()
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const response = await fetch(
+      new Request(new URL(SYNC_PATH, url), { method: 'POST', headers, body: JSON.stringify(report), signal: giveUp.signal }),
+    )
+    if (response.status === 410) {
+      this.#leave(() => 137, 0)
+      return 0
+    }
+    if (response.status !== 200) throw new Error(`the control plane answered ${response.status}`)
+    if (finished && response.headers.has(ACKNOWLEDGED_HEADER)) {
+      this.#leave(container => container.exitCode, 0)
+      giveUp.abort()
+      return 0
+    }
+    // The report is recorded; a held answer is given up when there is more to say.
+    const text = await Promise.race([response.text(), this.#news.promise])
+    if (text === undefined) {
+      giveUp.abort()
+      return 0
+    }
+    return this.#obey(JSON.parse(text) as Orders)
+  }
+
+  #obey(orders: Orders): number {
+    if (orders.plan && !this.#plan) this.#adopt(orders.plan)
+    if (orders.deletion) this.#stop(orders.deletion)
+    else if (this.#interrupted) this.#leave(() => 143, INTERRUPTED)
+    return orders.syncAfterSeconds * 1000
+  }
+
+  #adopt(plan: PodPlan): void {
+    this.#plan = plan
+    const { clock, behaviour, taskArn } = this.#options
+    const id = `ecs://${taskArn.slice(taskArn.lastIndexOf('/') + 1)}`
+    this.#containers = plan.containers.map(container => {
+      const environment = new Map(container.env.map(({ name, value }) => [name, value]))
+      return new SimulatedContainer(container, plan, id, behaviour(container.name, environment), clock, () => this.#step())
+    })
+    if (this.#options.resumed) {
+      for (const container of this.#containers) {
+        if (container.plan.role !== 'init') container.resume()
+      }
+    } else this.#step()
+  }
+
+  /** Whose turn is it? */
+  #step(): void {
+    this.#changed()
+    if (this.#stopping) {
+      if (this.#containers.every(({ ended }) => ended)) this.#finished = true
+      return
+    }
+    for (const container of this.#containers) {
+      const { role } = container.plan
+      if (role === 'init' && this.#options.resumed) continue
+      if (container.idle) container.start()
+      if (role === 'init' && !(container.ended && container.exitCode === 0)) {
+        if (container.ended) this.#stop({ secondsLeft: 0 })
+        return
+      }
+      if (role === 'sidecar' && !container.running) return
+    }
+    const apps = this.#containers.filter(({ plan }) => plan.role === 'app')
+    if (apps.every(({ ended }) => ended)) this.#stop({ secondsLeft: this.#plan?.terminationGracePeriodSeconds ?? 30 })
+  }
+
+  #stop({ secondsLeft }: Pick<Deletion, 'secondsLeft'>): void {
+    if (this.#stopping) return
+    this.#stopping = true
+    for (const container of this.#containers) container.stop(Math.max(0, secondsLeft * 1000))
+    this.#step()
+  }
+
+  #leave(code: (container: SimulatedContainer) => number, own: number): void {
+    if (this.#left) return
+    this.close()
+    this.#options.leave(new Map(this.#containers.map(container => [container.plan.name, code(container)])), own)
+  }
+
+  #changed(): void {
+    this.#hasNews = true
+    this.#news.resolve()
+  }
+
+  /** Until the time is over, or (when told) until there is news. */
+  #sleep(milliseconds: number, interruptible: boolean): Promise<void> {
+    const { clock } = this.#options
+    return new Promise(resolve => {
+      if (interruptible) void this.#news.promise.then(resolve)
+      this.#cancelWait = clock.at(clock.now() + milliseconds, resolve)
+    })
+  }
+}

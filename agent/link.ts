@@ -153,7 +153,7 @@ export class Link {
     return new Promise((resolve, reject) => {
       let known = false
       const call = send(
-        new URL(SYNC_PATH, url),
+        `${url.replace(/\/$/, '')}${SYNC_PATH}`,
         {
           method: 'POST',
           agent: this.#agent,

@@ -93,7 +93,10 @@ const link = new Link({
   log,
   report: () => ({ podIPs: podIPs(), taskArn, containers: pod.report(), usage: meter.latest, finished: pod.finished && !interrupted }),
   orders(orders: Orders) {
-    if (orders.plan) pod.adopt(orders.plan)
+    if (orders.plan) {
+      taskArn ??= orders.plan.taskArn
+      pod.adopt(orders.plan)
+    }
     if (orders.deletion) {
       interrupted = false
       pod.stop(orders.deletion)

@@ -57,6 +57,7 @@ export class ZeroplaneStack extends Stack {
       POD_LOG_GROUP: cluster.logGroup.logGroupName,
       AGENT_IMAGE: props.agentImage,
       REGISTRY_MIRROR: '',
+      API_CA: '',
       CONTAINER_INSTANCES: 'false',
     }
     const make = (name: FunctionName, memoryMiB: number, timeout: Duration, environment: Partial<Environment>, functionName?: string) =>
@@ -76,6 +77,7 @@ export class ZeroplaneStack extends Stack {
       ADMIN_TOKEN: '',
       POD_LOG_GROUP: pods.POD_LOG_GROUP,
       ECS_CLUSTER: pods.ECS_CLUSTER,
+      AGENT_HOLD_SECONDS: '0',
     })
     const url = api.addFunctionUrl({ authType: FunctionUrlAuthType.NONE, invokeMode: InvokeMode.RESPONSE_STREAM })
     grantStore(table, api)

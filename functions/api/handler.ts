@@ -2,22 +2,33 @@ import middy from '@middy/core'
 import type { LambdaFunctionURLEvent } from 'aws-lambda'
 import { MASTERS } from '../../shared/auth/types.ts'
 import { readEnvironment } from '../../shared/aws/environment.ts'
+import { ecsOf } from '../../shared/aws/pods.ts'
 import { storeOf } from '../../shared/aws/providers.ts'
+import { openCluster } from '../../shared/cluster.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
+import { agentRoute } from './agents.ts'
 import { createApi } from './app.ts'
 import { requestOf, type StreamedResponse, streamedOf } from './function-url.ts'
 
 const log = jsonLog('api')
-const { CLUSTER_NAME, SERVICE_CIDR, ADMIN_TOKEN } = readEnvironment(['CLUSTER_NAME', 'SERVICE_CIDR', 'ADMIN_TOKEN'])
+const { CLUSTER_NAME, SERVICE_CIDR, ADMIN_TOKEN, AGENT_HOLD_SECONDS } = readEnvironment([
+  'CLUSTER_NAME',
+  'SERVICE_CIDR',
+  'ADMIN_TOKEN',
+  'AGENT_HOLD_SECONDS',
+])
 
 /** Lambda ends a request after 15 minutes; a watch ends itself before, so that its client sees a proper end. */
 const MAX_WATCH = 14 * 60 * 1000
 
+const store = storeOf(CLUSTER_NAME)
+
 const api = createApi({
-  store: storeOf(CLUSTER_NAME),
+  store,
   serviceCidr: SERVICE_CIDR,
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
   maxWatch: MAX_WATCH,
+  extraRoutes: [agentRoute({ machinery: openCluster({ store }), ecs: ecsOf, holdSeconds: Number(AGENT_HOLD_SECONDS), log })],
   onError: (error, request) => log.error({ error, method: request.method, url: request.url }, 'a request failed'),
 })
 

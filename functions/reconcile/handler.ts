@@ -1,7 +1,10 @@
 import middy from '@middy/core'
+import { podServicesOf } from '../../shared/aws/pods.ts'
 import { queueOf, scheduleResync, storeOf } from '../../shared/aws/providers.ts'
 import { controllers } from '../../shared/controllers/index.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
+import { podControllers } from '../../shared/pods/controllers.ts'
+import { VERSION } from '../api/version.ts'
 import { createClusterWork } from './cluster-work.ts'
 import { type ClusterWork, createReconcileFunction } from './reconcile.ts'
 
@@ -9,7 +12,14 @@ const log = jsonLog('reconcile')
 const clusters = new Map<string, ClusterWork>()
 
 function workOf(cluster: string): ClusterWork {
-  const known = clusters.get(cluster) ?? createClusterWork({ store: storeOf(cluster), queue: queueOf(cluster), controllers, log })
+  const known =
+    clusters.get(cluster) ??
+    createClusterWork({
+      store: storeOf(cluster),
+      queue: queueOf(cluster),
+      controllers: [...controllers, ...podControllers(() => podServicesOf(cluster, VERSION.gitVersion))],
+      log,
+    })
   clusters.set(cluster, known)
   return known
 }

@@ -4,6 +4,7 @@ import { openCluster } from '../../shared/cluster.ts'
 import { controllers } from '../../shared/controllers/index.ts'
 import { everything } from '../../shared/pipeline/everything.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
+import { podWatches } from '../../shared/pods/controllers.ts'
 import { createTickFunction } from './tick.ts'
 
 const log = jsonLog('tick')
@@ -13,7 +14,7 @@ export const handler = middy(
     queueOf,
     everything: cluster => {
       const store = storeOf(cluster)
-      return everything({ store, registry: openCluster({ store }).registry, controllers, log })
+      return everything({ store, registry: openCluster({ store }).registry, controllers: [...controllers, ...podWatches], log })
     },
     log,
   }),

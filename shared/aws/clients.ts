@@ -1,5 +1,6 @@
 // The SDK's clients, made once an environment. Endpoint, region and credentials are the SDK's own business (AWS_ENDPOINT_URL).
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { ECSClient } from '@aws-sdk/client-ecs'
 import { SchedulerClient } from '@aws-sdk/client-scheduler'
 import { SQSClient } from '@aws-sdk/client-sqs'
 
@@ -9,3 +10,6 @@ const requestHandler = { connectionTimeout: 1000, requestTimeout: 4000 }
 export const dynamoDbClient = () => new DynamoDBClient({ maxAttempts: 4, requestHandler })
 export const sqsClient = () => new SQSClient({ maxAttempts: 4, requestHandler })
 export const schedulerClient = () => new SchedulerClient({ maxAttempts: 4, requestHandler })
+/** ECS throttles launches by the second: waiting for a token is the normal case, not a failure. */
+export const ecsClient = () =>
+  new ECSClient({ maxAttempts: 8, retryMode: 'adaptive', requestHandler: { connectionTimeout: 1000, requestTimeout: 15_000 } })

@@ -7,7 +7,7 @@ import {
   DescribeContainerInstancesCommand,
   DescribeTaskDefinitionCommand,
   DescribeTasksCommand,
-  ECSClient,
+  type ECSClient,
   type Failure,
   type KeyValuePair,
   ListContainerInstancesCommand,
@@ -38,10 +38,10 @@ const DESCRIBE_LIMIT = 100
 export interface EcsOptions {
   /** Name or ARN of the ECS cluster. */
   readonly cluster: string
-  readonly client?: ECSClient
+  readonly client: ECSClient
 }
 
-export function awsEcs({ cluster, client = new ECSClient({ maxAttempts: 5 }) }: EcsOptions): Ecs {
+export function awsEcs({ cluster, client }: EcsOptions): Ecs {
   return {
     async findTaskDefinition(family) {
       try {

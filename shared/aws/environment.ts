@@ -32,6 +32,10 @@ export interface Environment {
   readonly AGENT_IMAGE: string
   /** Base URL of the API as pods reach it. */
   readonly API_URL: string
+  /** PEM of the CA that signed the API's certificate; empty where it is a public one. */
+  readonly API_CA: string
+  /** How long an agent's call may be held open until its pod changes, in seconds; 0 where an open call costs money. */
+  readonly AGENT_HOLD_SECONDS: string
   /** Base URL of a registry that answers for all images, instead of each image's own; empty on AWS. */
   readonly REGISTRY_MIRROR: string
   /** Range of cluster IPs. */

@@ -133,6 +133,8 @@ export interface ContainerPlan {
 export interface PodPlan {
   /** Changes whenever anything in the plan does. */
   readonly version: string
+  /** The task that this is, where the agent could not find out itself. */
+  readonly taskArn?: string
   readonly name: string
   readonly namespace: string
   readonly uid: string

@@ -170,7 +170,7 @@ export class Launcher {
     const base = {
       taskDefinition,
       startedBy: uid,
-      group: taskGroup(pod, launch),
+      group: taskGroup({ cluster: settings.cluster, namespace, name, launch }),
       overrides: [{ name: AGENT, environment: { [AGENT_ENV.token]: issueToken(key, { namespace, name, uid, launch }) } }],
       tags: { 'zeroplane.dev/pod': `${namespace}/${name}` },
     }

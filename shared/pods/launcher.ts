@@ -25,14 +25,21 @@ const ENDING_POLL_SECONDS = 10
 
 const GONE = 'gone'
 
-export function podLauncher(options: LaunchOptions): Controller {
-  const launcher = new Launcher(options)
-  const sweeper = new Sweeper(options.ecs)
+/** @param resolve called when there is work for the first time. */
+export function podLauncher(resolve: () => LaunchOptions): Controller {
+  let parts: { readonly options: LaunchOptions; readonly launcher: Launcher; readonly sweeper: Sweeper } | undefined
+  const open = () => {
+    if (parts) return parts
+    const options = resolve()
+    parts = { options, launcher: new Launcher(options), sweeper: new Sweeper(options.ecs, options.settings.cluster) }
+    return parts
+  }
   return {
     name: 'pod-launcher',
     component: 'kubelet',
     watches: [{ resource: PODS, keys: concerned }],
     async reconcile(key, context) {
+      const { options, launcher, sweeper } = open()
       if (key === SWEEP_KEY) return sweeper.sweep(context)
       const { about, name: uid } = splitName(splitKey(key).name)
       if (about === GONE) return stopAll(uid, options)

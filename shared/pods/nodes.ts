@@ -26,7 +26,8 @@ export interface NodeSyncOptions {
   readonly version: string
 }
 
-export function nodeSync(options: NodeSyncOptions): Controller {
+/** @param options called when there is work for the first time. */
+export function nodeSync(options: () => NodeSyncOptions): Controller {
   return {
     name: 'node-sync',
     component: 'node-controller',
@@ -36,7 +37,7 @@ export function nodeSync(options: NodeSyncOptions): Controller {
       // Exists from the first start on: this is what begins the work.
       { resource: NAMESPACES, keys: ({ key }) => (key === '/default' ? [KEY] : []) },
     ],
-    reconcile: (_, context) => sync(options, context),
+    reconcile: (_, context) => sync(options(), context),
   }
 }
 

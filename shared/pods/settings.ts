@@ -1,5 +1,7 @@
 // What the pods of one deployment have in common.
 export interface PodSettings {
+  /** Name of the Kubernetes cluster: several may share one ECS cluster. */
+  readonly cluster: string
   /** Image of the agent. */
   readonly agentImage: string
   /** https://host[:port] of the API as pods reach it. */

@@ -17,12 +17,24 @@ export interface SettleContext {
   now(): number
 }
 
-/** The task group says which launch of which pod a task is: "pod/<namespace>/<name>/<launch>". */
-export const taskGroup = (pod: Pod, launch: number) => `pod/${pod.metadata.namespace}/${pod.metadata.name}/${launch}`.slice(0, 255)
+export interface TaskOrigin {
+  readonly cluster: string
+  readonly namespace: string
+  readonly name: string
+  readonly launch: number
+}
 
-export function parseGroup(group: string | undefined): { namespace: string; name: string; launch: number } | undefined {
-  const [, namespace, name, launch] = /^pod\/([^/]+)\/([^/]+)\/(\d+)$/.exec(group ?? '') ?? []
-  return namespace && name && launch ? { namespace, name, launch: Number(launch) } : undefined
+/**
+ * The task group says which launch of which pod a task is: "pod/<cluster>/<namespace>/<name>/<launch>". ECS takes 255 characters: with a
+ * name as long as names can be, nobody is told of the task by events, and the launcher's and the sweep's looks have to do.
+ */
+export function taskGroup({ cluster, namespace, name, launch }: TaskOrigin): string {
+  return `pod/${cluster}/${namespace}/${name}/${launch}`.slice(0, 255)
+}
+
+export function parseGroup(group: string | undefined): TaskOrigin | undefined {
+  const [, cluster, namespace, name, launch] = /^pod\/([^/]+)\/([^/]+)\/([^/]+)\/(\d+)$/.exec(group ?? '') ?? []
+  return cluster && namespace && name && launch ? { cluster, namespace, name, launch: Number(launch) } : undefined
 }
 
 /** Whether the task is the one that the pod has now, and not that of an earlier launch. */

@@ -15,10 +15,12 @@ const UID_INDEX = 'pod-uid'
 
 export class Sweeper {
   readonly #ecs: Ecs
+  readonly #cluster: string
   #last = Number.NEGATIVE_INFINITY
 
-  constructor(ecs: Ecs) {
+  constructor(ecs: Ecs, cluster: string) {
     this.#ecs = ecs
+    this.#cluster = cluster
   }
 
   /** Whether nobody in this process has looked for longer than a round: the chain of rounds may have broken. */
@@ -54,8 +56,8 @@ export class Sweeper {
     informer.addIndex(UID_INDEX, ({ metadata }) => (metadata.uid === undefined ? [] : [metadata.uid]))
     const tasks = await this.#ecs.describeTasks(await this.#ecs.listTasks({}))
     for (const task of tasks) {
-      // Others may run tasks in this cluster; ours have a group of this form.
-      if (!parseGroup(task.group) || task.desiredStatus === 'STOPPED') continue
+      // Others run tasks in this ECS cluster too: people, and other Kubernetes clusters.
+      if (parseGroup(task.group)?.cluster !== this.#cluster || task.desiredStatus === 'STOPPED') continue
       if (context.now() - (task.createdAt ?? 0) < YOUNG_MS) continue
       if (informer.byIndex(UID_INDEX, task.startedBy ?? '').length === 0) await this.#ecs.stopTask(task.taskArn, 'the pod is gone')
     }

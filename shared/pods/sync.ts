@@ -27,6 +27,8 @@ export interface AgentSyncOptions {
   /** How long a call may be held open until the pod changes. 0 where an open call costs money. */
   readonly holdSeconds: number
   readonly usage?: (pod: Pod, usage: Usage) => void
+  /** Asks ECS for the task of a pod, for an agent that has no task metadata endpoint. Its ARN. */
+  readonly findTask: (uid: string) => Promise<string | undefined>
 }
 
 /** A lost compare-and-swap is tried again so often before the agent is asked to. */
@@ -115,9 +117,13 @@ async function record(claims: AgentClaims, report: Report, { client, now }: Agen
   }
 }
 
-async function ordersFor(pod: Pod, report: Report, { read, now, holdSeconds }: AgentSyncOptions): Promise<Orders> {
+async function ordersFor(pod: Pod, report: Report, { read, now, holdSeconds, findTask }: AgentSyncOptions): Promise<Orders> {
+  const known = report.taskArn ?? taskRecord(pod)?.task
+  const [plan, taskArn] = report.wantsPlan
+    ? await Promise.all([podPlan(pod, read, report.podIPs), known ?? findTask(pod.metadata.uid ?? '')])
+    : []
   return {
-    plan: report.wantsPlan ? await podPlan(pod, read, report.podIPs) : undefined,
+    plan: plan && { ...plan, taskArn },
     deletion: deletionOf(pod, now()),
     syncAfterSeconds: holdSeconds > 0 ? 0 : syncAfter(pod),
     holdSeconds,

@@ -50,11 +50,11 @@ export function taskOf(detail: TaskStateChange): Task {
 }
 
 /** Throws when the pod could not be written (a lost compare-and-swap too): the event is delivered again. */
-export async function taskChanged(detail: TaskStateChange, context: SettleContext): Promise<void> {
+export async function taskChanged(detail: TaskStateChange, contextOf: (cluster: string) => SettleContext): Promise<void> {
   const task = taskOf(detail)
-  const about = parseGroup(task.group)
-  if (task.lastStatus !== 'STOPPED' || !about) return
-  const pod = await context.client.get<Pod>(PODS, about.namespace, about.name)
-  if (pod?.metadata.uid !== task.startedBy || !pod) return
-  await settle(pod, task, context)
+  const origin = parseGroup(task.group)
+  if (task.lastStatus !== 'STOPPED' || !origin) return
+  const context = contextOf(origin.cluster)
+  const pod = await context.client.get<Pod>(PODS, origin.namespace, origin.name)
+  if (pod && pod.metadata.uid === task.startedBy) await settle(pod, task, context)
 }

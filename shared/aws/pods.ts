@@ -1,0 +1,54 @@
+// What the pods' controllers need of AWS, from the functions' environment.
+import type { PodServices } from '../pods/controllers.ts'
+import type { Ecs } from '../pods/ecs.ts'
+import { ImageLookup } from '../pods/images/lookup.ts'
+import { Registry } from '../pods/images/registry.ts'
+import { parseSubnets } from '../pods/settings.ts'
+import { ecsClient } from './clients.ts'
+import { awsEcs } from './ecs.ts'
+import { readEnvironment } from './environment.ts'
+
+let ecs: Ecs | undefined
+let images: ImageLookup | undefined
+
+export function ecsOf(): Ecs {
+  ecs ??= awsEcs({ cluster: readEnvironment(['ECS_CLUSTER']).ECS_CLUSTER, client: ecsClient() })
+  return ecs
+}
+
+export function podServicesOf(cluster: string, version: string): PodServices {
+  const environment = readEnvironment([
+    'POD_SUBNETS',
+    'POD_SECURITY_GROUPS',
+    'EXECUTION_ROLE_ARN',
+    'TASK_ROLE_ARN',
+    'POD_LOG_GROUP',
+    'AGENT_IMAGE',
+    'API_URL',
+    'API_CA',
+    'REGISTRY_MIRROR',
+    'CONTAINER_INSTANCES',
+  ])
+  images ??= new ImageLookup({
+    registry: new Registry({ mirror: environment.REGISTRY_MIRROR, architecture: process.arch === 'arm64' ? 'arm64' : 'amd64' }),
+    now: Date.now,
+  })
+  return {
+    ecs: ecsOf(),
+    images,
+    version,
+    settings: {
+      cluster,
+      agentImage: environment.AGENT_IMAGE,
+      apiUrl: environment.API_URL,
+      apiCa: environment.API_CA || undefined,
+      logGroup: environment.POD_LOG_GROUP,
+      region: process.env.AWS_REGION ?? 'us-east-1',
+      executionRoleArn: environment.EXECUTION_ROLE_ARN || undefined,
+      taskRoleArn: environment.TASK_ROLE_ARN || undefined,
+      subnets: parseSubnets(environment.POD_SUBNETS),
+      securityGroups: environment.POD_SECURITY_GROUPS.split(',').filter(group => group !== ''),
+      containerInstances: environment.CONTAINER_INSTANCES === 'true',
+    },
+  }
+}

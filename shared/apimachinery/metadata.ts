@@ -11,12 +11,15 @@ const GENERATED_LENGTH = 5
 const MAX_GENERATED_PREFIX = 63 - GENERATED_LENGTH
 const MAX_ANNOTATION_BYTES = 256 * 1024
 
-/** The prefix, cut to leave room, and five characters that form no words. */
-export function generateName(prefix: string): string {
+/** Five characters that form no words. */
+export function randomSuffix(): string {
   let suffix = ''
   for (let i = 0; i < GENERATED_LENGTH; i++) suffix += GENERATED_ALPHABET[randomInt(GENERATED_ALPHABET.length)]
-  return prefix.slice(0, MAX_GENERATED_PREFIX) + suffix
+  return suffix
 }
+
+/** The prefix, cut to leave room, and a random suffix. */
+export const generateName = (prefix: string) => prefix.slice(0, MAX_GENERATED_PREFIX) + randomSuffix()
 
 /** What a client may say about a new object's identity does not count. In place. */
 export function fillSystemFields(metadata: ObjectMeta, now: number): void {

@@ -1,27 +1,15 @@
 // The engines by schema, put together.
-import jsonpatch from 'fast-json-patch'
 import { stringify } from 'yaml'
 import { decodeValue, fillZeros } from './codec/decode.ts'
 import { decodeEnvelope, encodeEnvelope, encodeWatchFrame } from './codec/envelope.ts'
 import { parseJson } from './codec/json.ts'
 import { parseYaml } from './codec/yaml.ts'
-import { type Engines, PatchError } from './engines.ts'
-import { clone } from './objects.ts'
+import type { Engines } from './engines.ts'
+import { jsonPatch } from './patch/json-patch.ts'
+import { mergePatch } from './patch/merge-patch.ts'
+import { strategicMergePatch } from './patch/strategic-merge-patch.ts'
 import { schemaOf } from './schema/schemas.ts'
 import type { KubeObject } from './types.ts'
-
-type Members = Record<string, unknown>
-const isObject = (value: unknown): value is Members => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-function merge(document: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) return patch
-  const merged: Members = isObject(document) ? { ...document } : {}
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete merged[key]
-    else merged[key] = merge(merged[key], value)
-  }
-  return merged
-}
 
 export const plainEngines: Engines = {
   parse(body, format) {
@@ -46,15 +34,9 @@ export const plainEngines: Engines = {
     return object as unknown as KubeObject
   },
   applyDefaults() {},
-  jsonPatch(document, operations) {
-    try {
-      return jsonpatch.applyPatch(clone(document), operations as never[], true).newDocument
-    } catch (error) {
-      throw new PatchError(422, String(error))
-    }
-  },
-  mergePatch: merge,
-  strategicMergePatch: merge,
+  jsonPatch,
+  mergePatch,
+  strategicMergePatch: (document, patch, schema) => strategicMergePatch(document, patch, schemaOf(schema)),
   trackUpdate() {},
-  applyConfiguration: (live, configuration) => merge(live, configuration) as KubeObject,
+  applyConfiguration: (live, configuration) => mergePatch(live ?? {}, configuration) as KubeObject,
 }

@@ -1,0 +1,20 @@
+// Questions that plugins ask of what is about to be written.
+
+import type { Attributes, Operation } from '../apimachinery/admission.ts'
+import type { KubeObject } from '../apimachinery/types.ts'
+
+/** The object itself (not a subresource) of this collection, in one of these operations. */
+export function concerns(attributes: Attributes, group: string, resource: string, ...operations: Operation[]): boolean {
+  const { collection } = attributes.endpoint
+  return (
+    collection.resource === resource &&
+    collection.group === group &&
+    attributes.subresource === '' &&
+    operations.includes(attributes.operation)
+  )
+}
+
+export const objectOf = <T extends KubeObject>({ object }: Attributes): T => object as T
+export const oldOf = <T extends KubeObject>({ old }: Attributes): T => old as T
+
+export const isPodCreation = (attributes: Attributes) => concerns(attributes, '', 'pods', 'CREATE')

@@ -1,0 +1,37 @@
+// Claims without a class get the default one; claims and volumes are protected while they are used.
+import type { PersistentVolumeClaim } from '../api/core/v1.ts'
+import type { StorageClass } from '../api/storage/v1.ts'
+import type { AdmissionPlugin } from '../apimachinery/admission.ts'
+import { concerns, objectOf } from './attributes.ts'
+import { newestDefault } from './default-class.ts'
+
+const STORAGE_CLASSES = { group: 'storage.k8s.io', resource: 'storageclasses' }
+const IS_DEFAULT = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class']
+const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class'
+const FINALIZERS: Readonly<Record<string, string>> = {
+  persistentvolumeclaims: 'kubernetes.io/pvc-protection',
+  persistentvolumes: 'kubernetes.io/pv-protection',
+}
+
+export const defaultStorageClass: AdmissionPlugin = {
+  name: 'DefaultStorageClass',
+  async mutate(attributes) {
+    if (!concerns(attributes, '', 'persistentvolumeclaims', 'CREATE')) return
+    const claim = objectOf<PersistentVolumeClaim>(attributes)
+    if (claim.spec === undefined || claim.spec.storageClassName !== undefined || claim.metadata.annotations?.[OLD_CLASS] !== undefined)
+      return
+    const chosen = newestDefault(await attributes.context.read.list<StorageClass>(STORAGE_CLASSES), IS_DEFAULT)
+    if (chosen !== undefined) claim.spec.storageClassName = chosen.metadata.name
+  },
+}
+
+export const storageObjectInUseProtection: AdmissionPlugin = {
+  name: 'StorageObjectInUseProtection',
+  mutate(attributes) {
+    const { resource } = attributes.endpoint.collection
+    const finalizer = FINALIZERS[resource]
+    if (finalizer === undefined || !concerns(attributes, '', resource, 'CREATE')) return
+    const { metadata } = objectOf(attributes)
+    if (!metadata.finalizers?.includes(finalizer)) metadata.finalizers = [...(metadata.finalizers ?? []), finalizer]
+  },
+}

@@ -1,5 +1,5 @@
 // The import rules of docs/architecture.md are lint rules. This plays each against a file that breaks it, and its neighbour that does not.
-import { execFileSync } from 'node:child_process'
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -50,7 +50,7 @@ test('the linter refuses imports that the rules forbid, and only those', () => {
 })
 
 function lint(folder: string): string[] {
-  const options = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const
+  const options: ExecFileSyncOptionsWithStringEncoding = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }
   let output: string
   try {
     output = execFileSync(join(root, 'node_modules/.bin/biome'), ['lint', '--only=noRestrictedImports', '--reporter=json', '.'], options)

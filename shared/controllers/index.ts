@@ -1,6 +1,9 @@
 // Every controller, under the name that --controllers knows.
+import { cronJobController } from './cronjob.ts'
+import { daemonSetController } from './daemonset.ts'
 import { deploymentController } from './deployment.ts'
 import { garbageCollector } from './garbagecollector.ts'
+import { jobController } from './job.ts'
 import { namespaceController } from './namespace.ts'
 import { nodeLifecycleController } from './nodelifecycle.ts'
 import { podGarbageCollector } from './podgc.ts'
@@ -8,12 +11,17 @@ import { replicaSetController } from './replicaset.ts'
 import { replicationController } from './replicationcontroller.ts'
 import { scheduler } from './scheduler.ts'
 import { serviceAccountController } from './serviceaccount.ts'
+import { statefulSetController } from './statefulset.ts'
 import { taintEvictionController } from './tainteviction.ts'
+import { ttlAfterFinishedController } from './ttlafterfinished.ts'
 import type { Controller } from './types.ts'
 
 export const controllers: readonly Controller[] = [
+  cronJobController,
+  daemonSetController,
   deploymentController,
   garbageCollector,
+  jobController,
   namespaceController,
   nodeLifecycleController,
   podGarbageCollector,
@@ -21,5 +29,7 @@ export const controllers: readonly Controller[] = [
   replicationController,
   scheduler,
   serviceAccountController,
+  statefulSetController,
   taintEvictionController,
+  ttlAfterFinishedController,
 ]

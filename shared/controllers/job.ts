@@ -1,0 +1,387 @@
+// Jobs: pods until enough of them have succeeded, each counted once.
+//
+// A pod that has ended is counted in three steps, so that a crash between any two counts it neither twice nor never; the finalizer
+// keeps it from vanishing before it is counted:
+//
+//   1. its UID is written to status.uncountedTerminatedPods     2. its finalizer is taken away
+//   3. UIDs in that list whose pod has no finalizer (any more) are moved into status.succeeded or status.failed
+//
+// Pods of an Indexed Job that succeeded are counted by status.completedIndexes, which needs no list.
+import type { Job, JobCondition, JobStatus } from '../api/batch/v1.ts'
+import type { Pod } from '../api/core/v1.ts'
+import { objectKey, splitKey } from '../apimachinery/types.ts'
+import type { Change } from '../store/types.ts'
+import { all, BURST, slowStart } from './bursts.ts'
+import { JOBS, PODS } from './collections.ts'
+import { findCondition, isTrue, withCondition } from './conditions.ts'
+import { equal } from './equality.ts'
+import { type Assessment, assess, deadlineOf, isJobFinished, isSuspended, isValid } from './job/assess.ts'
+import { nextTry, nextTryOfIndex } from './job/backoff.ts'
+import { Indexes } from './job/indexes.ts'
+import { failuresBefore, ignoredBefore, indexOf, isFailed, isIndexed, isTracked, newPod, surplus, TRACKING } from './job/pods.ts'
+import { judgeFailure, replacesOnlyFailed } from './job/policies.ts'
+import { claim, controllerOf, unlessGone } from './owners.ts'
+import { isReady } from './pods.ts'
+import { createPod, deletePod, isNamespaceTerminating } from './replicas.ts'
+import { matches } from './selectors.ts'
+import { compact, count } from './status.ts'
+import { earliest, requeueAt, timestamp } from './time.ts'
+import type { Controller, ControllerContext, Outcome } from './types.ts'
+import { controllerName, keyOf, own, owned, splitName } from './watches.ts'
+
+const CONTROLLER = 'kubernetes.io/job-controller'
+const JOB = { group: 'batch', kind: 'Job' }
+/** So many pods are counted in one reconcile: the list of UIDs must not outgrow the object. */
+const MOST_UNCOUNTED = 500
+
+async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
+  const { namespace, name } = splitKey(key)
+  const jobs = await context.informer(JOBS)
+  const target = splitName(name)
+  if (target.about === 'pod') {
+    const pod = (await context.informer(PODS)).get(objectKey(namespace, target.name))?.object as Pod | undefined
+    if (pod === undefined) return undefined
+    const fitting = jobs.list(`${namespace}/`).find(({ object }) => fits(object as Job, pod))?.object
+    if (fitting !== undefined && controllerOf(pod) === undefined) return { also: [keyOf(fitting)] }
+    const owner = controllerName(pod, JOB)
+    const job = owner === undefined ? undefined : jobs.get(objectKey(namespace, owner))?.object
+    // Nobody counts this pod any more.
+    if (isTracked(pod) && job?.metadata.uid !== controllerOf(pod)?.uid) await untrack(pod, context)
+    return undefined
+  }
+  const job = jobs.get(key)?.object as Job | undefined
+  if (job?.spec === undefined || (job.spec.managedBy ?? CONTROLLER) !== CONTROLLER) return undefined
+  return new Sync(job, context).run()
+}
+
+const fits = ({ spec, metadata }: Job, pod: Pod): boolean =>
+  metadata.deletionTimestamp === undefined && matches(spec?.selector, pod.metadata.labels)
+
+/** Pods that keep our finalizer though their Job is gone: told by the Job's deletion, or by the pod's own change. */
+function* orphans({ type, object }: Change): Iterable<string> {
+  const pod = object as Pod
+  if (type !== 'deleted' && isTracked(pod) && (controllerOf(pod) === undefined || pod.metadata.deletionTimestamp !== undefined)) {
+    yield objectKey(pod.metadata.namespace, `pod:${pod.metadata.name}`)
+  }
+}
+
+export const jobController: Controller = {
+  name: 'job',
+  watches: [own(JOBS), owned(PODS, JOB, 'pod'), { resource: PODS, keys: orphans }],
+  reconcile,
+}
+
+async function untrack(pod: Pod, { client }: ControllerContext): Promise<void> {
+  const { namespace, name, uid, resourceVersion, finalizers = [] } = pod.metadata
+  const left = finalizers.filter(finalizer => finalizer !== TRACKING)
+  await unlessGone(() =>
+    client.patch(PODS, namespace, name, {
+      type: 'merge',
+      body: { metadata: { uid, resourceVersion, finalizers: left.length === 0 ? null : left } },
+    }),
+  )
+}
+
+interface Managed {
+  readonly active: number
+  readonly ready: number
+  readonly terminating: number
+  /** When pods may be made again (ms since the epoch). */
+  readonly next?: number
+  readonly error?: unknown
+  /** Whether a decision about the number of pods was taken at all. */
+  readonly decided: boolean
+}
+
+class Sync {
+  readonly #context: ControllerContext
+  readonly #stored: Job
+  #job: Job
+  #status: JobStatus
+
+  constructor(job: Job, context: ControllerContext) {
+    this.#context = context
+    this.#stored = job
+    this.#job = job
+    this.#status = structuredClone(job.status ?? {})
+  }
+
+  async run(): Promise<Outcome | undefined> {
+    const { client, informer, now } = this.#context
+    const job = this.#stored
+    const selector = job.spec!.selector
+    const pods = await claim<Pod>(
+      client,
+      PODS,
+      await informer(PODS),
+      { object: job, resource: JOBS },
+      pod => matches(selector, pod.metadata.labels),
+      { finalizers: [TRACKING] },
+    )
+    if (isJobFinished(job) !== undefined) {
+      await all(pods.filter(isTracked), pod => untrack(pod, this.#context))
+      return undefined
+    }
+    this.#status.uncountedTerminatedPods ??= {}
+    const view = assess(job, pods, now())
+    if (this.#status.startTime === undefined && !isSuspended(job)) this.#status.startTime = timestamp(now())
+
+    const managed = view.ending === undefined ? await this.#manage(view, pods) : await this.#end(view)
+    let ending = view.ending
+    if (ending === undefined && this.#isComplete(view, managed.active)) {
+      ending = { type: 'SuccessCriteriaMet', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' }
+    } else if (ending === undefined && managed.decided) this.#suspendOrResume()
+    this.#status.active = count(managed.active)
+    this.#status.ready = managed.ready
+    this.#status.terminating = managed.terminating
+    await this.#account(pods, { ...view, ending })
+    if (managed.error !== undefined) throw managed.error
+    // The start that the deadline counts from may have been set just now.
+    const due = deadlineOf(this.#job)
+    return isJobFinished(this.#job) === undefined ? requeueAt(earliest(managed.next, due), now()) : undefined
+  }
+
+  #isComplete({ succeeded }: Assessment, active: number): boolean {
+    const { completions } = this.#stored.spec!
+    if (active > 0) return false
+    return completions === undefined ? succeeded > 0 : succeeded >= completions
+  }
+
+  #suspendOrResume(): void {
+    const { events, now } = this.#context
+    const suspended = isSuspended(this.#stored)
+    if (suspended === isTrue(this.#status.conditions, 'Suspended')) return
+    const time = timestamp(now())
+    const condition: JobCondition = suspended
+      ? {
+          type: 'Suspended',
+          status: 'True',
+          reason: 'JobSuspended',
+          message: 'Job suspended',
+          lastProbeTime: time,
+          lastTransitionTime: time,
+        }
+      : { type: 'Suspended', status: 'False', reason: 'JobResumed', message: 'Job resumed', lastProbeTime: time, lastTransitionTime: time }
+    this.#status.conditions = withCondition(this.#status.conditions, condition)
+    // The time that it may take begins anew.
+    this.#status.startTime = suspended ? undefined : time
+    void events.event(this.#stored, 'Normal', suspended ? 'Suspended' : 'Resumed', condition.message!)
+  }
+
+  /** The Job has failed, or enough has succeeded: what still runs is deleted. */
+  async #end({ active, terminating }: Assessment): Promise<Managed> {
+    let error: unknown
+    const results = await Promise.allSettled(active.map(pod => deletePod(pod, this.#stored, this.#context)))
+    for (const result of results) if (result.status === 'rejected') error ??= result.reason
+    const deleted = results.filter(({ status }) => status === 'fulfilled').length
+    return { active: active.length - deleted, ready: 0, terminating: terminating + deleted, error, decided: false }
+  }
+
+  async #manage(view: Assessment, pods: readonly Pod[]): Promise<Managed> {
+    const job = this.#stored
+    const { spec } = job
+    const { active, terminating } = view
+    const now = this.#context.now()
+    const ready = active.filter(isReady).length
+    const unchanged = { active: active.length, ready, terminating }
+    if (job.metadata.deletionTimestamp !== undefined) return { ...unchanged, decided: false }
+
+    const wanted = isSuspended(job) ? 0 : this.#wantedActive(view)
+    const goners = surplus(job, active, Math.max(0, active.length - wanted), now).slice(0, BURST)
+    if (goners.length > 0) return this.#remove(goners, view)
+
+    const missing = wanted - active.length - (replacesOnlyFailed(spec!) ? terminating : 0)
+    if (missing <= 0) return { ...unchanged, decided: true }
+    const perIndex = spec?.backoffLimitPerIndex !== undefined
+    const failed = pods.filter(pod => isFailed(job, pod))
+    const succeeded = pods.filter(({ status }) => status?.phase === 'Succeeded')
+    const next = perIndex ? 0 : nextTry(failed, succeeded)
+    if (next > now) return { ...unchanged, next, decided: true }
+    const made = await this.#create(Math.min(missing, BURST), view, pods)
+    return { ...unchanged, active: active.length + made.succeeded, next: made.next, error: made.error, decided: true }
+  }
+
+  #wantedActive({ active, succeeded }: Assessment): number {
+    const { completions, parallelism = 1 } = this.#stored.spec!
+    // A queue of work: the first success says that it is empty; what runs may end.
+    if (completions === undefined) return succeeded > 0 ? active.length : parallelism
+    return Math.max(0, Math.min(parallelism, completions - succeeded))
+  }
+
+  /** Pods that are taken back are no failures: they lose their finalizer before they are deleted. */
+  async #remove(goners: readonly Pod[], { active, terminating }: Assessment): Promise<Managed> {
+    let error: unknown
+    const results = await Promise.allSettled(
+      goners.map(async pod => {
+        if (isTracked(pod)) await untrack(pod, this.#context)
+        await deletePod(pod, this.#stored, this.#context)
+      }),
+    )
+    for (const result of results) if (result.status === 'rejected') error ??= result.reason
+    const gone = new Set(goners.filter((_, i) => results[i]!.status === 'fulfilled'))
+    const left = active.filter(pod => !gone.has(pod))
+    return { active: left.length, ready: left.filter(isReady).length, terminating: terminating + gone.size, error, decided: true }
+  }
+
+  async #create(most: number, view: Assessment, pods: readonly Pod[]): Promise<{ succeeded: number; next?: number; error?: unknown }> {
+    const job = this.#stored
+    const now = this.#context.now()
+    const { events } = this.#context
+    let wanted: Pod[]
+    let next: number | undefined
+    if (isIndexed(job)) {
+      const wait = new Map([...view.carriers].map(([index, pod]) => [index, nextTryOfIndex(pod, failuresBefore(pod) + ignoredBefore(pod))]))
+      const ready = (index: number) => (wait.get(index) ?? 0) <= now
+      const indexes = this.#missingIndexes(most, view, pods)
+      next = earliest(...indexes.filter(index => !ready(index)).map(index => wait.get(index)))
+      wanted = indexes.filter(ready).map(index => newPod(job, index, this.#history(view.carriers.get(index))))
+    } else wanted = Array.from({ length: most }, () => newPod(job))
+    const { succeeded, error } = await slowStart(wanted.length, async i => {
+      const created = await createPod(wanted[i]!, job, this.#context)
+      void events.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`)
+    })
+    return { succeeded, next, error: error !== undefined && isNamespaceTerminating(error) ? undefined : error }
+  }
+
+  /** The lowest indexes that nobody works on. */
+  #missingIndexes(most: number, { active, completed, failedIndexes }: Assessment, pods: readonly Pod[]): number[] {
+    const spec = this.#stored.spec!
+    const busy = replacesOnlyFailed(spec) ? pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined) : []
+    const taken = Indexes.of([...active, ...busy].map(indexOf).filter(index => index !== undefined))
+    return completed!
+      .union(taken)
+      .union(failedIndexes ?? Indexes.none)
+      .firstMissing(most, spec.completions!)
+  }
+
+  #history(before: Pod | undefined): { failures: number; ignored: number } | undefined {
+    const { backoffLimitPerIndex, podFailurePolicy } = this.#stored.spec!
+    if (backoffLimitPerIndex === undefined) return undefined
+    if (before === undefined) return { failures: 0, ignored: 0 }
+    const counts = judgeFailure(podFailurePolicy, before).counts ? 1 : 0
+    return { failures: failuresBefore(before) + counts, ignored: ignoredBefore(before) + 1 - counts }
+  }
+
+  async #account(pods: readonly Pod[], view: Assessment): Promise<void> {
+    const tracked = new Set(pods.filter(isTracked).map(pod => pod.metadata.uid!))
+    this.#settle(tracked)
+    const { finished, full } = this.#list(pods, view)
+    this.#announce(view)
+    if (isIndexed(this.#stored)) {
+      const completed = view.completedBefore!.union(
+        Indexes.of(
+          finished
+            .filter(({ status }) => status?.phase === 'Succeeded')
+            .map(pod => indexOf(pod)!)
+            .filter(index => view.completed!.has(index)),
+        ),
+      )
+      this.#status.succeeded = count(completed.size)
+      const text = completed.toString()
+      this.#status.completedIndexes = text === '' ? undefined : text
+      this.#status.failedIndexes = view.failedIndexes?.toString()
+    }
+    if (finished.length > 0) {
+      await this.#flush()
+      await all(finished, async pod => {
+        await untrack(pod, this.#context)
+        tracked.delete(pod.metadata.uid!)
+      })
+      this.#settle(tracked)
+    }
+    const ended = !full && this.#conclude(view)
+    await this.#flush()
+    if (ended) this.#tellEnd()
+  }
+
+  /** Moves what is listed, and has lost its finalizer, into the counters. */
+  #settle(tracked: ReadonlySet<string>): void {
+    const list = this.#status.uncountedTerminatedPods!
+    for (const [kind, counter] of [
+      ['succeeded', 'succeeded'],
+      ['failed', 'failed'],
+    ] as const) {
+      const left = (list[kind] ?? []).filter(uid => tracked.has(uid))
+      const settled = (list[kind]?.length ?? 0) - left.length
+      if (settled === 0) continue
+      this.#status[counter] = (this.#status[counter] ?? 0) + settled
+      if (left.length === 0) delete list[kind]
+      else list[kind] = left
+    }
+  }
+
+  /** Lists the pods that have ended, and answers those that may lose their finalizer once the list is written. */
+  #list(pods: readonly Pod[], view: Assessment): { readonly finished: Pod[]; readonly full: boolean } {
+    const job = this.#stored
+    const list = this.#status.uncountedTerminatedPods!
+    const indexed = isIndexed(job)
+    const finished: Pod[] = []
+    let counted = (list.succeeded?.length ?? 0) + (list.failed?.length ?? 0)
+    const add = (kind: 'succeeded' | 'failed', uid: string) => {
+      counted++
+      list[kind] = [...(list[kind] ?? []), uid]
+    }
+    for (const pod of pods) {
+      if (!isTracked(pod) || !this.#mayLoseFinalizer(pod, view)) continue
+      const uid = pod.metadata.uid!
+      const listed = list.failed?.includes(uid) || list.succeeded?.includes(uid)
+      finished.push(pod)
+      if (pod.status?.phase === 'Succeeded' && !list.failed?.includes(uid)) {
+        if (indexed) counted++
+        else if (!listed) add('succeeded', uid)
+      } else if (!listed && isValid(job, pod) && (isFailed(job, pod) || view.ending?.type === 'FailureTarget')) {
+        if (judgeFailure(job.spec?.podFailurePolicy, pod).counts) add('failed', uid)
+      }
+      if (counted >= MOST_UNCOUNTED) return { finished, full: true }
+    }
+    return { finished, full: false }
+  }
+
+  #mayLoseFinalizer(pod: Pod, { ending, carriers }: Assessment): boolean {
+    if (this.#stored.metadata.deletionTimestamp !== undefined || ending !== undefined || pod.status?.phase === 'Succeeded') return true
+    if (!isFailed(this.#stored, pod)) return false
+    const index = indexOf(pod)
+    return index === undefined || carriers.get(index) !== pod
+  }
+
+  /** The interim condition: written before any pod is let go, so that the reason survives a crash. */
+  #announce({ ending }: Assessment): void {
+    if (ending === undefined || findCondition(this.#status.conditions, ending.type) !== undefined) return
+    this.#status.conditions = [...(this.#status.conditions ?? []), this.#condition(ending.type, ending.reason, ending.message)]
+  }
+
+  #condition(type: string, reason: string, message: string): JobCondition {
+    const time = timestamp(this.#context.now())
+    return { type, status: 'True', reason, message, lastProbeTime: time, lastTransitionTime: time }
+  }
+
+  /** The final condition, once every pod has ended and is counted. */
+  #conclude({ ending }: Assessment): boolean {
+    const { uncountedTerminatedPods: list, terminating } = this.#status
+    if (ending === undefined || list?.succeeded?.length || list?.failed?.length || (terminating ?? 0) > 0) return false
+    const condition = this.#condition(ending.type === 'FailureTarget' ? 'Failed' : 'Complete', ending.reason, ending.message)
+    this.#status.conditions = [...(this.#status.conditions ?? []), condition]
+    if (condition.type === 'Complete') this.#status.completionTime = condition.lastTransitionTime
+    return true
+  }
+
+  #tellEnd(): void {
+    const { events } = this.#context
+    const end = isJobFinished(this.#job)!
+    const { completions } = this.#stored.spec!
+    if (end.type === 'Failed') {
+      void events.event(this.#stored, 'Warning', end.reason!, end.message!)
+      return
+    }
+    if (completions !== undefined && (this.#status.succeeded ?? 0) > completions) {
+      const message = 'Too many succeeded pods running after completion count reached'
+      void events.event(this.#stored, 'Warning', 'TooManySucceededPods', message)
+    }
+    void events.event(this.#stored, 'Normal', 'Completed', 'Job completed')
+  }
+
+  async #flush(): Promise<void> {
+    if (equal(this.#status, this.#job.status)) return
+    this.#job = await this.#context.client.updateStatus<Job>(JOBS, { ...this.#job, status: compact(structuredClone(this.#status)) })
+  }
+}

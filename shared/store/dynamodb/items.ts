@@ -1,6 +1,6 @@
 // The table's items: keys and attributes, and nothing about when they are written.
 //
-//   object  c/<cluster>/o/<group>/<resource>        <namespace>/<name>    rev, body | parts, expires?
+//   object  c/<cluster>/o/<group>/<resource>        <namespace>/<name>    rev, body | parts | gone, expires?
 //   head    c/<cluster>/h/<group>/<resource>        head                  rev, at, settled?, marks
 //   log     c/<cluster>/l/<group>/<resource>        <revision>            type, key, txn, at, expires, body | parts + before | beforeParts
 //   part    c/<cluster>/b/<group>/<resource>/<key>  <revision>/<number>   body, expires?
@@ -27,6 +27,15 @@ export const LOG_FIELDS = {
   beforeParts: 'beforeParts',
   beforeRevision: 'beforeRevision',
 } as const
+
+/**
+ * In an object item: the object was deleted at `rev`. The item stays for as long as a creation with an older number may still be on its
+ * way. Absence has no revision by which that one could be told from a new creation:
+ *
+ *   writer A: take 8 .................................. create(8): there is nothing, so it would succeed, after 14
+ *   writer B:        take 9, create(9) .. delete(14)
+ */
+export const GONE_ATTRIBUTE = 'gone'
 
 export const partition = (cluster: string, kind: 'o' | 'h' | 'l' | 'b', { group, resource }: GroupResource) =>
   `c/${cluster}/${kind}/${group}/${resource}`

@@ -10,7 +10,7 @@ import { redo, undo } from '../replay.ts'
 import type { Change, ListOptions, ListResult, Stored } from '../types.ts'
 import { FutureError } from '../types.ts'
 import type { CollectionLog } from './collection-log.ts'
-import type { Item } from './items.ts'
+import { GONE_ATTRIBUTE, type Item } from './items.ts'
 import type { Table } from './table.ts'
 
 export interface ListSource {
@@ -18,7 +18,7 @@ export interface ListSource {
   /** Partition of the objects. */
   readonly objects: string
   readonly log: CollectionLog
-  /** Undefined for an item whose time is over. */
+  /** Undefined for an item that is no object any more. */
   readonly decode: (item: Item) => Promise<Stored | undefined>
 }
 
@@ -66,7 +66,7 @@ export async function listPage(source: ListSource, { prefix, limit, after, at }:
     }
     const cut = found.slice(0, limit)
     const next = cut.at(-1)!.key
-    const count = await table.count(objects, { prefix, after: next })
+    const count = await table.countWithout(GONE_ATTRIBUTE, objects, { prefix, after: next })
     const rest = since.filter(({ key }) => key > next && (prefix === undefined || key.startsWith(prefix)))
     return { items: cut, revision, next, remaining: count === undefined ? undefined : count - growth(rest) }
   }

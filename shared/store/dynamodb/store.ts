@@ -19,7 +19,7 @@ import { Wake } from '../wake.ts'
 import { CollectionLog } from './collection-log.ts'
 import { decodeChange, decodeObject } from './decode.ts'
 import { Head } from './head.ts'
-import { bytesOf, type Item, numberOf, partition, TTL_ATTRIBUTE, textOf } from './items.ts'
+import { bytesOf, GONE_ATTRIBUTE, type Item, numberOf, partition, TTL_ATTRIBUTE, textOf } from './items.ts'
 import { listPage } from './list.ts'
 import { Poller, type PollTimes } from './poller.ts'
 import { type Known, Recent } from './recent.ts'
@@ -214,8 +214,9 @@ export class DynamoStore implements FeedingStore {
     return known
   }
 
-  /** DynamoDB deletes what has expired when it pleases; until then it is hidden. */
+  /** DynamoDB deletes what has expired when it pleases; until then it is hidden, as is what was deleted a short while ago. */
   #isAlive(item: Item): boolean {
+    if (GONE_ATTRIBUTE in item) return false
     const expires = numberOf(item, TTL_ATTRIBUTE)
     return expires === undefined || expires * 1000 > this.#clock.now()
   }

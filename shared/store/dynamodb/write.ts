@@ -16,10 +16,12 @@ import { cut, LARGEST_BODY, pack, packPair, refuseTooLarge } from './body.ts'
 import type { Head } from './head.ts'
 import {
   B,
+  GONE_ATTRIBUTE,
   type Item,
   LOG_FIELDS,
   logItem,
   N,
+  numberOf,
   pad,
   partition,
   partKey,
@@ -73,7 +75,7 @@ export async function write(options: WriteOptions, head: Head, intent: Intent): 
       await retireParts(options, intent)
       return attempt.committed
     }
-    if (result.kind === 'object') throw await refusal(options, intent, result.current)
+    if (result.kind === 'object' && !cameTooLate(intent, attempt, result.current)) throw await refusal(options, intent, result.current)
     last = result.error
   }
   throw new UnavailableError(`${intent.type} of ${intent.key}: no attempt of ${MOST_NUMBERS} could be completed`, { cause: last })
@@ -172,35 +174,21 @@ function prepare({ table, cluster, clock }: WriteOptions, intent: Intent, revisi
       }
 
   const ttl = timeToLive(collection)
-  const condition: Pick<Put, 'ConditionExpression' | 'ExpressionAttributeNames' | 'ExpressionAttributeValues'> =
-    expected === undefined
-      ? ttl === undefined
-        ? { ConditionExpression: 'attribute_not_exists(pk)' }
-        : {
-            ConditionExpression: 'attribute_not_exists(pk) OR #expires < :now',
-            ExpressionAttributeNames: { '#expires': TTL_ATTRIBUTE },
-            ExpressionAttributeValues: { ':now': N(time / 1000) },
-          }
-      : { ConditionExpression: 'rev = :expected', ExpressionAttributeValues: { ':expected': N(expected.revision) } }
-  const objectKey = { pk: S(partition(cluster, 'o', collection)), sk: S(key) }
+  const objectItem: Item = {
+    pk: S(partition(cluster, 'o', collection)),
+    sk: S(key),
+    rev: N(revision),
+    ...(body === undefined ? { [GONE_ATTRIBUTE]: N(1) } : inItems ? { body: B(body) } : { parts: N(parts.length) }),
+    ...(body === undefined
+      ? { [TTL_ATTRIBUTE]: N(seconds(time + LOG_TTL_MS)) }
+      : ttl === undefined
+        ? {}
+        : { [TTL_ATTRIBUTE]: N(seconds(time) + ttl) }),
+  }
   const returning = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
 
   const items: TransactWriteItem[] = [
-    body === undefined
-      ? { Delete: { TableName, Key: objectKey, ...condition, ...returning } }
-      : {
-          Put: {
-            TableName,
-            Item: {
-              ...objectKey,
-              rev: N(revision),
-              ...(inItems ? { body: B(body) } : { parts: N(parts.length) }),
-              ...(ttl === undefined ? {} : { [TTL_ATTRIBUTE]: N(seconds(time) + ttl) }),
-            },
-            ...condition,
-            ...returning,
-          },
-        },
+    { Put: { TableName, Item: objectItem, ...conditionOf(expected, revision, time), ...returning } },
     {
       Put: {
         TableName,
@@ -227,6 +215,20 @@ function prepare({ table, cluster, clock }: WriteOptions, intent: Intent, revisi
   return { revision, txn, log, items, committed: { change, known, bytes: body?.length ?? 0 } }
 }
 
+type Condition = Required<Pick<Put, 'ConditionExpression' | 'ExpressionAttributeValues'>> & Pick<Put, 'ExpressionAttributeNames'>
+
+function conditionOf(expected: Known | undefined, revision: number, time: number): Condition {
+  if (expected !== undefined) {
+    return { ConditionExpression: 'rev = :expected', ExpressionAttributeValues: { ':expected': N(expected.revision) } }
+  }
+  // Nothing, or what was deleted before this number, or what has expired and waits to be swept away.
+  return {
+    ConditionExpression: 'attribute_not_exists(pk) OR (attribute_exists(#gone) AND rev < :number) OR (#expires < :now AND rev < :number)',
+    ExpressionAttributeNames: { '#gone': GONE_ATTRIBUTE, '#expires': TTL_ATTRIBUTE },
+    ExpressionAttributeValues: { ':now': N(time / 1000), ':number': N(revision) },
+  }
+}
+
 /** The parts of the state that was replaced are needed by the log alone from now on. */
 async function retireParts({ table, cluster, clock }: WriteOptions, { collection, key, expected }: Intent): Promise<void> {
   if (expected === undefined || expected.parts === 0) return
@@ -239,9 +241,14 @@ async function retireParts({ table, cluster, clock }: WriteOptions, { collection
   await Promise.allSettled(retire)
 }
 
+/** The object is as the writer wants it to be, but became so after the writer's number: another number will do. */
+function cameTooLate({ type }: Intent, { revision }: Attempt, current: Item | undefined): boolean {
+  return type === 'created' && current !== undefined && GONE_ATTRIBUTE in current && (numberOf(current, 'rev') ?? 0) > revision
+}
+
 /** Why the object's condition failed, as the port tells it. */
 async function refusal({ decode }: WriteOptions, { type, collection, key }: Intent, current: Item | undefined): Promise<Error> {
   if (type === 'created') return new ExistsError(key)
-  if (current === undefined || !('rev' in current)) return new NotFoundError(key)
+  if (current === undefined || !('rev' in current) || GONE_ATTRIBUTE in current) return new NotFoundError(key)
   return new ConflictError(key, await decode(collection, current))
 }

@@ -18,7 +18,7 @@ export interface ZeroplaneConfig {
   readonly podArchitecture: 'ARM64' | 'X86_64'
   /** Refuses to delete the table (a second line of defence; point-in-time recovery is always on). */
   readonly deletionProtection: boolean
-  /** ARN of an IAM principal (role or user) whose callers are cluster administrators. Empty: whoever may read the admin token parameter. */
+  /** ARNs of IAM roles or users, separated by commas, that are cluster administrators. `npm run deploy` names its caller when this is empty. */
   readonly admin: string
   /** Alarms and a dashboard. An alarm costs $0.10 a month each after the first ten. */
   readonly observability: boolean

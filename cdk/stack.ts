@@ -74,7 +74,8 @@ export class ZeroplaneStack extends Stack {
     // A watch holds its environment: the longest one Lambda allows, ended a little earlier by the server's own clock.
     const api = make('api', 512, Duration.minutes(15), {
       ...queues,
-      ADMIN_TOKEN: '',
+      ADMIN_TOKEN: '', // administrators prove an IAM identity: there is no secret to keep
+      ADMIN_PRINCIPALS: config.admin,
       POD_LOG_GROUP: pods.POD_LOG_GROUP,
       ECS_CLUSTER: pods.ECS_CLUSTER,
       AGENT_HOLD_SECONDS: '0',

@@ -1,7 +1,9 @@
 import middy from '@middy/core'
 import type { LambdaFunctionURLEvent } from 'aws-lambda'
+import { iamTokens } from '../../shared/auth/iam.ts'
 import { MASTERS } from '../../shared/auth/types.ts'
 import { readEnvironment } from '../../shared/aws/environment.ts'
+import { principalOf, TOKEN_PREFIX, verifyIamToken } from '../../shared/aws/iam-token.ts'
 import { ecsOf } from '../../shared/aws/pods.ts'
 import { storeOf } from '../../shared/aws/providers.ts'
 import { openCluster } from '../../shared/cluster.ts'
@@ -11,10 +13,11 @@ import { createApi } from './app.ts'
 import { requestOf, type StreamedResponse, streamedOf } from './function-url.ts'
 
 const log = jsonLog('api')
-const { CLUSTER_NAME, SERVICE_CIDR, ADMIN_TOKEN, AGENT_HOLD_SECONDS } = readEnvironment([
+const { CLUSTER_NAME, SERVICE_CIDR, ADMIN_TOKEN, ADMIN_PRINCIPALS, AGENT_HOLD_SECONDS } = readEnvironment([
   'CLUSTER_NAME',
   'SERVICE_CIDR',
   'ADMIN_TOKEN',
+  'ADMIN_PRINCIPALS',
   'AGENT_HOLD_SECONDS',
 ])
 
@@ -27,6 +30,16 @@ const api = createApi({
   store,
   serviceCidr: SERVICE_CIDR,
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
+  authenticators: [
+    iamTokens({
+      prefix: TOKEN_PREFIX,
+      administrators: ADMIN_PRINCIPALS.split(',').filter(Boolean),
+      async verify(token) {
+        const identity = await verifyIamToken(token, CLUSTER_NAME)
+        return identity && { ...identity, principal: principalOf(identity.arn) }
+      },
+    }),
+  ],
   maxWatch: MAX_WATCH,
   extraRoutes: [agentRoute({ machinery: openCluster({ store }), ecs: ecsOf, holdSeconds: Number(AGENT_HOLD_SECONDS), log })],
   onError: (error, request) => log.error({ error, method: request.method, url: request.url }, 'a request failed'),

@@ -55,6 +55,7 @@ export function setFunctionEnvironment({
     TABLE_NAME: NAMES.table,
     CLUSTER_NAME: 'default',
     ADMIN_TOKEN: adminToken,
+    ADMIN_PRINCIPALS: '',
     WORK_QUEUE_URL: provisioned.workQueueUrl,
     DELAY_QUEUE_URL: provisioned.delayQueueUrl,
     SCHEDULER_GROUP: NAMES.schedules,

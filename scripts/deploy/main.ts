@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { Command } from 'commander'
+import { principalOf } from '../../shared/aws/iam-token.ts'
 import { runCdk } from './cdk.ts'
 import { describePlan, readTemplate } from './plan.ts'
 
@@ -52,8 +54,18 @@ command(
   async (_options, args) => await runCdk(['synth', '--quiet', ...args]),
 )
 
-command('deploy', 'creates or updates the stack', (options, args) =>
-  withAssembly(args, async assembly => {
+/** The administrator: who is named, or else who deploys. Both ways the same from one deployment to the next. */
+async function administrator(options: Options): Promise<string[]> {
+  if (options.context.some(pair => /^(admin|config)=/.test(pair))) return []
+  if (options.profile) process.env.AWS_PROFILE = options.profile
+  const { Arn } = await new STSClient({}).send(new GetCallerIdentityCommand({}))
+  const admin = principalOf(Arn ?? '')
+  console.log(`Administrator of the cluster: ${admin} (another: -c admin=ARN)`)
+  return ['-c', `admin=${admin}`]
+}
+
+command('deploy', 'creates or updates the stack', async (options, args) =>
+  withAssembly([...args, ...(await administrator(options))], async assembly => {
     console.log(describePlan(readTemplate(options.stack, assembly)).join('\n'))
     console.log('The first deployment takes two to three minutes, an update about one.')
     const bootstrapped = await runCdk(['bootstrap', ...(options.profile ? ['--profile', options.profile] : []), '--app', assembly], {

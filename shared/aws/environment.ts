@@ -8,6 +8,8 @@ export interface Environment {
   readonly CLUSTER_NAME: string
   /** Bearer token of the cluster's administrator, beside IAM identities; empty: there is none. */
   readonly ADMIN_TOKEN: string
+  /** IAM principals that are administrators, separated by commas; empty: there is none. */
+  readonly ADMIN_PRINCIPALS: string
   /** SQS FIFO queue of work items; message group = namespace (shared/pipeline/work.ts). */
   readonly WORK_QUEUE_URL: string
   /** SQS standard queue for work that is due within 15 minutes. */

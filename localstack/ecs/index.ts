@@ -50,6 +50,11 @@ export interface StartedEcs {
   readonly gateway: string
   /** Ends a task as AWS does when a host is retired or Spot capacity is taken back ("SpotInterruption", "TerminationNotice" ...). */
   interrupt(taskArn: string, stopCode: string, reason: string): void
+  /**
+   * Removes every container and volume of this installation from the engine, whatever runs in them; call it before close(). The tasks stay
+   * in the data folder: the next life finds their containers gone and stops them.
+   */
+  removeAll(): Promise<void>
   /** Goes on with the tasks of an earlier life. */
   resume(): Promise<void>
   close(): Promise<void>
@@ -68,7 +73,8 @@ interface Machine {
 export async function startEcs(options: EcsOptions, world: World, ports: { logs: Logs; events: Events }): Promise<StartedEcs> {
   const store = new EcsStore(world)
   const tasks = new Tasks(world, store, ports.events)
-  const machine = options.engine === 'docker' ? await dockerMachine(world, ports.logs, tasks) : simulatedMachine(options, world, tasks)
+  const machine =
+    options.engine === 'docker' ? await dockerMachine(options, world, ports.logs, tasks) : simulatedMachine(options, world, tasks)
   tasks.use(machine.runtime)
   const service = new Ecs(world, store, tasks, options.throttle)
   const clusterName = options.cluster ?? 'default'
@@ -84,6 +90,10 @@ export async function startEcs(options: EcsOptions, world: World, ports: { logs:
       const task = store.tasks.get(taskArn)
       if (task) tasks.stop(task, stopCode, reason)
     },
+    async removeAll() {
+      tasks.close()
+      await machine.runtime.tidy([])
+    },
     resume: () => tasks.adopt(),
     async close() {
       tasks.close()
@@ -93,10 +103,10 @@ export async function startEcs(options: EcsOptions, world: World, ports: { logs:
   }
 }
 
-async function dockerMachine(world: World, logs: Logs, listener: RuntimeListener): Promise<Machine> {
+async function dockerMachine(options: EcsOptions, world: World, logs: Logs, listener: RuntimeListener): Promise<Machine> {
   const engine = await Engine.connect()
   const runtime = await DockerRuntime.open(engine, {
-    owner: ownerOf(world.dataDir),
+    owner: options.owner ?? ownerOf(world.dataDir),
     logs,
     fileSystems: world.dataDir && join(world.dataDir, 'efs'),
     listener,

@@ -25,7 +25,7 @@ export type Found =
   | { readonly state: 'running'; readonly runtimeId: string; readonly health?: HealthStatus }
   | ({ readonly state: 'exited'; readonly runtimeId: string } & Exit)
 
-/** Every step may be asked for again after a crash, and then finds what it made before. */
+/** Every step may be asked for again after a crash, and then finds what it made before. `pull` and `create` do not wait for `prepare`; `start` does. */
 export interface Runtime {
   /** @throws RuntimeError */
   prepare(spec: TaskSpec): Promise<Sandbox>

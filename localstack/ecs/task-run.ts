@@ -114,36 +114,45 @@ export class TaskRun {
     for (const cancel of this.#timers) cancel()
   }
 
+  /** The network and the containers are made at the same time; the task is PENDING from when it has its address. */
   async #prepare(): Promise<void> {
     const { task } = this
-    try {
-      const sandbox = await this.#runtime.prepare(this.spec)
-      this.#attach(sandbox)
-      if (task.desiredStatus === 'STOPPED') return
-      task.lastStatus = 'PENDING'
-      task.connectivityAt ??= this.#clock.now()
-      task.pullStartedAt ??= this.#clock.now()
-      this.#commit(task)
-      // A pull may take minutes; who stops the task meanwhile does not wait for it.
-      await Promise.race([
-        this.#stopWanted.promise,
-        this.#each(async container => {
-          container.imageDigest = (await this.#runtime.pull(this.spec, container.name)).imageDigest
-        }),
-      ])
-      if (this.#wantsStop()) return
-      task.pullStoppedAt = this.#clock.now()
-      await this.#each(async container => {
-        container.runtimeId = (await this.#runtime.create(this.spec, container.name)).runtimeId
-      })
-      if (this.#wantsStop()) return
-      task.lastStatus = 'ACTIVATING'
-      this.#created = true
-      this.#advance()
-      this.#watchStartTimeouts()
-    } catch (error) {
-      this.#failed(error)
+    task.pullStartedAt ??= this.#clock.now()
+    const making = await Promise.allSettled([this.#makeSandbox(), this.#makeContainers()])
+    if (this.#wantsStop()) return
+    const failure = making.find(result => result.status === 'rejected')
+    if (failure) {
+      this.#failed(failure.reason)
+      return
     }
+    task.lastStatus = 'ACTIVATING'
+    this.#created = true
+    this.#advance()
+    this.#watchStartTimeouts()
+  }
+
+  async #makeSandbox(): Promise<void> {
+    const { task } = this
+    this.#attach(await this.#runtime.prepare(this.spec))
+    if (this.#wantsStop()) return
+    task.lastStatus = 'PENDING'
+    task.connectivityAt ??= this.#clock.now()
+    this.#commit(task)
+  }
+
+  async #makeContainers(): Promise<void> {
+    // A pull may take minutes; who stops the task meanwhile does not wait for it.
+    await Promise.race([
+      this.#stopWanted.promise,
+      this.#each(async container => {
+        container.imageDigest = (await this.#runtime.pull(this.spec, container.name)).imageDigest
+      }),
+    ])
+    if (this.#wantsStop()) return
+    this.task.pullStoppedAt = this.#clock.now()
+    await this.#each(async container => {
+      container.runtimeId = (await this.#runtime.create(this.spec, container.name)).runtimeId
+    })
   }
 
   /** Containers that did not end already, all at once; when some fail, waits for the others before it throws the first failure. */

@@ -65,8 +65,10 @@ export class Tasks implements TaskControl, RuntimeListener {
     this.#runs.get(taskArn)?.stop('EssentialContainerExited', reason)
   }
 
+  /** Nothing that happens to containers from here on happens to their tasks. */
   close(): void {
     for (const run of this.#runs.values()) run.close()
+    this.#runs.clear()
   }
 
   #run(task: Task, definition: TaskDefinition): TaskRun {

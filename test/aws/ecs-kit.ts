@@ -108,6 +108,7 @@ export async function ecsKit(engine: EcsOptions, image: string, options: Partial
     },
     async close() {
       kit.ecs.destroy()
+      await kit.started.aws.ecs?.removeAll()
       await kit.started.close()
     },
   }

@@ -64,6 +64,8 @@ export class DockerRuntime implements Runtime {
   readonly #cgroups: TaskCgroups
   readonly #watch: EngineWatch
   readonly #live = new Map<string, Live>()
+  /** By task: the sandbox's id, when volumes and sandbox are made. */
+  readonly #made = new Map<string, Promise<string | undefined>>()
   #warnedOfInit = false
 
   private constructor(engine: Engine, gateway: string, options: DockerRuntimeOptions) {
@@ -92,25 +94,49 @@ export class DockerRuntime implements Runtime {
 
   async prepare(spec: TaskSpec): Promise<Sandbox> {
     const { task, definition } = spec
-    this.#checkLogGroups(spec)
-    for (const volume of definition.volumes) {
-      const path = hostPath(volume, this.#options.fileSystems)
-      if (path && !volume.host?.sourcePath) mkdirSync(path, { recursive: true })
-      else if (!path) await this.#volume(spec, volume.name)
+    const made = this.#foundations(spec)
+    if (definition.networkMode !== 'awsvpc') {
+      await made
+      return { privateIPv4Address: this.gateway, macAddress: '' }
     }
-    if (definition.networkMode !== 'awsvpc') return { privateIPv4Address: this.gateway, macAddress: '' }
-    const taskId = taskIdOf(task.taskArn)
-    const cgroupParent = this.#cgroups.make(taskId, { cpu: taskCores(spec), memory: taskBytes(spec) })
-    const options = sandboxOptions(spec, { owner: this.#options.owner, image: PAUSE_IMAGE, network: NETWORK, cgroupParent })
+    const id = (await made)!
     try {
-      const id = await this.#createOnce(options)
       await this.#engine.call(docker => docker.getContainer(id).start())
-      const inspected = await this.#engine.call(docker => docker.getContainer(id).inspect())
       this.#follow(task.taskArn, SANDBOX, id)
+      const inspected = await this.#engine.call(docker => docker.getContainer(id).inspect())
       const network = inspected.NetworkSettings.Networks[NETWORK]
       return { privateIPv4Address: network?.IPAddress ?? '', macAddress: network?.MacAddress ?? '' }
     } catch (error) {
       throw new RuntimeError('ResourceInitializationError', `the task's network could not be made: ${reasonOf(error)}`)
+    }
+  }
+
+  /** What containers of the task can be created on: volumes, and the sandbox, which need not run for that. Made once, for whoever asks first. */
+  #foundations(spec: TaskSpec): Promise<string | undefined> {
+    const { taskArn } = spec.task
+    let made = this.#made.get(taskArn)
+    if (!made) {
+      made = this.#makeFoundations(spec)
+      this.#made.set(taskArn, made)
+    }
+    return made
+  }
+
+  async #makeFoundations(spec: TaskSpec): Promise<string | undefined> {
+    const { definition, task } = spec
+    this.#checkLogGroups(spec)
+    const volumes = definition.volumes.map(async volume => {
+      const path = hostPath(volume, this.#options.fileSystems)
+      if (!path) await this.#volume(spec, volume.name)
+      else if (!volume.host?.sourcePath) mkdirSync(path, { recursive: true })
+    })
+    const cgroupParent = this.#cgroups.make(taskIdOf(task.taskArn), { cpu: taskCores(spec), memory: taskBytes(spec) })
+    const options = sandboxOptions(spec, { owner: this.#options.owner, image: PAUSE_IMAGE, network: NETWORK, cgroupParent })
+    try {
+      const [sandbox] = await Promise.all([definition.networkMode === 'awsvpc' ? this.#createOnce(options) : undefined, ...volumes])
+      return sandbox
+    } catch (error) {
+      throw new RuntimeError('ResourceInitializationError', reasonOf(error))
     }
   }
 
@@ -139,7 +165,7 @@ export class DockerRuntime implements Runtime {
       this.#warnedOfInit = true
       this.#options.log('local ECS: this Docker Engine has no init program (package tini): initProcessEnabled is ignored')
     }
-    const awsvpc = definition.networkMode === 'awsvpc'
+    const sandbox = await this.#foundations(spec)
     const limits = { cpu: taskCores(spec), memory: taskBytes(spec) }
     const reference = imageOf(spec, name)
     const image = await this.images.get(reference)
@@ -147,7 +173,7 @@ export class DockerRuntime implements Runtime {
       owner: this.#options.owner,
       // A digest of our own making means nothing to the engine.
       image: reference.includes('@') ? image.id : reference,
-      sandbox: awsvpc ? sandboxName(task.taskArn) : undefined,
+      sandbox,
       cgroupParent: this.#cgroups.make(taskIdOf(task.taskArn), limits),
       hasInit: this.#engine.hasInit,
       fileSystems: this.#options.fileSystems,
@@ -213,6 +239,7 @@ export class DockerRuntime implements Runtime {
       await this.#engine.call(docker => docker.getVolume(volumeName(taskArn, volume.name)).remove({ force: true })).catch(() => {})
     }
     this.#cgroups.remove(taskIdOf(taskArn))
+    this.#made.delete(taskArn)
   }
 
   async adopt(spec: TaskSpec): Promise<ReadonlyMap<string, Found>> {
@@ -240,6 +267,7 @@ export class DockerRuntime implements Runtime {
     const arns = new Set(known.map(({ task }) => task.taskArn))
     const strays = (await this.#list([])).filter(({ Labels }) => !arns.has(Labels[LABELS.task] ?? ''))
     await Promise.all(strays.map(({ Id }) => this.#remove(Id)))
+    for (const { Labels } of strays) this.#cgroups.remove(taskIdOf(Labels[LABELS.task] ?? ''))
     const ids = new Set(known.map(({ task }) => taskIdOf(task.taskArn)))
     const filters = { label: [`${LABELS.owner}=${this.#options.owner}`] }
     const { Volumes } = await this.#engine.call(docker => docker.listVolumes({ filters }))
@@ -265,7 +293,8 @@ export class DockerRuntime implements Runtime {
 
   async #ended(live: Live, exitCode: number): Promise<void> {
     if (!this.#live.has(key(live.taskArn, live.name))) return
-    const exit = live.name === SANDBOX ? { exitCode } : await this.#exitOf(live.id, exitCode)
+    // Nothing more is to be learned about the sandbox, nor about a container that ended well.
+    const exit = live.name === SANDBOX || exitCode === 0 ? { exitCode } : await this.#exitOf(live.id, exitCode)
     live.exited.resolve()
     if (live.name === SANDBOX) this.#options.listener.lost(live.taskArn, LOST)
     else this.#options.listener.exited(live.taskArn, live.name, exit)

@@ -39,19 +39,26 @@ export async function runForeground(options: HostOptions): Promise<number> {
   const reason = await Promise.race([asked, host.failed])
   if (reason) console.error(`zeroplane: ${reason}`)
   try {
-    await host.stop()
+    // Ctrl-C leaves nothing behind but the data; npm stop leaves the pods to the next start.
+    await host.stop({ pods: stopping.signal.reason === 'SIGINT' })
   } catch (error) {
     console.error(`zeroplane: while stopping: ${reasonOf(error)}`)
   }
   return reason ? 1 : 0
 }
 
+/** npm passes on a Ctrl-C that the terminal has sent us already. */
+const SAME_KEYSTROKE_MS = 500
+
 /** Ctrl-C once ends it properly, twice at once. */
 function listenToSignals(stopping: AbortController): void {
+  let first = 0
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (stopping.signal.aborted && signal === 'SIGINT') process.exit(130)
-      stopping.abort()
+      if (!stopping.signal.aborted) {
+        first = performance.now()
+        stopping.abort(signal)
+      } else if (signal === 'SIGINT' && performance.now() - first > SAME_KEYSTROKE_MS) process.exit(130)
     })
   }
 }

@@ -34,7 +34,8 @@ export interface Host {
   readonly nodes: string
   /** Settles with a reason when something has ended that the cluster cannot do without. */
   readonly failed: Promise<string>
-  stop(): Promise<void>
+  /** With `pods`, their containers go too; without, they run on, and the next start adopts them. */
+  stop(options: { readonly pods: boolean }): Promise<void>
 }
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/zeroplane', import.meta.url))
@@ -99,7 +100,15 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
   step.done()
   const access = { server: `https://127.0.0.1:${options.apiPort}`, ca: certificate.ca, token: adminToken }
   writeFileSync(folder.path('kubeconfig'), kubeconfig(access), { mode: 0o600 })
-  return { nodes: describeNodes(options), failed: failure.promise, stop: () => undo.disposeAsync() }
+  return { nodes: describeNodes(options), failed: failure.promise, stop: ({ pods }) => stop(aws, undo, pods) }
+}
+
+async function stop(aws: LocalAws, undo: AsyncDisposableStack, pods: boolean): Promise<void> {
+  try {
+    if (pods) await aws.ecs?.removeAll()
+  } finally {
+    await undo.disposeAsync()
+  }
 }
 
 interface Parts {

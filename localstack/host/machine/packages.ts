@@ -4,7 +4,9 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { HostError } from '../host-error.ts'
 
+/** ZEROPLANE_NO_INSTALL=1 forbids it everywhere. */
 export function mayInstall(): boolean {
+  if (process.env.ZEROPLANE_NO_INSTALL) return false
   return process.platform === 'linux' && process.getuid?.() === 0 && isDebian() && findProgram('apt-get') !== undefined
 }
 
@@ -14,7 +16,7 @@ function isDebian(): boolean {
 
 /** Path of an executable, or undefined. */
 export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/bin']
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin']
   return folders
     .filter(folder => folder !== '')
     .map(folder => join(folder, name))

@@ -76,7 +76,7 @@ export class SimulatedTable {
     const { loseRequest, loseReply, late, throttle, conflict } = this.weather
     if (!isAlive()) await forever()
     const fate = random()
-    const way = () => (random() < 0.9 ? random() * 4 : random() * 40)
+    const way = () => random() * (random() < 0.9 ? 4 : random() < 0.7 ? 40 : 900)
     if (fate < loseRequest) {
       await this.#simulation.sleep(CLIENT_TIMEOUT_MS)
       throw timeout()
@@ -93,6 +93,8 @@ export class SimulatedTable {
       throw timeout()
     }
     await this.#simulation.sleep(way())
+    // What a dead process has sent may be under way for a while.
+    if (!isAlive()) await this.#simulation.sleep(random() * 4000)
     if (random() < throttle) throw Object.assign(new Error('slow down'), { name: 'ThrottlingException' })
     if (name === 'TransactWriteItemsCommand' && random() < conflict) throw cancelled([{ Code: 'TransactionConflict' }, { Code: 'None' }])
     let reply: unknown

@@ -32,6 +32,7 @@ export async function simulatedHistory(seed: number, { DynamoStore: Store, Store
         processes: 3,
         workers: 2,
         operations: 40,
+        writes: seed % 2 === 0 ? 0.5 : 0.9,
         crash: 0.01,
       })
       // The truth is read when everything has come to rest.

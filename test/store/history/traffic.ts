@@ -20,6 +20,8 @@ export interface TrafficOptions {
   readonly processes: number
   readonly workers: number
   readonly operations: number
+  /** Share of operations that write: where much is read, holes in the log are closed before much can happen in them. */
+  readonly writes: number
   /** Probability, per operation, that the process crashes. */
   readonly crash: number
 }
@@ -92,11 +94,12 @@ class Life {
   async #one(): Promise<void> {
     const choice = this.#options.random()
     const key = KEYS[Math.floor(this.#options.random() * KEYS.length)]!
-    if (choice < 0.5) return this.#write(key)
-    if (choice < 0.62) return void (await this.#get(key))
-    if (choice < 0.74) return this.#list()
-    if (choice < 0.8) return this.#revision()
-    if (choice < 0.92) return this.#refresh()
+    if (choice < this.#options.writes) return this.#write(key)
+    const read = this.#options.random()
+    if (read < 0.24) return void (await this.#get(key))
+    if (read < 0.48) return this.#list()
+    if (read < 0.6) return this.#revision()
+    if (read < 0.84) return this.#refresh()
     this.#watch()
   }
 

@@ -201,7 +201,7 @@ class Sync {
           annotations: { ...template.metadata?.annotations, [SCHEDULED_TIME]: inZone(time, spec!.timeZone) },
           ownerReferences: [controllerReference(this.#cronJob)],
         },
-        spec: template.spec,
+        spec: template.spec!,
       })
       this.#say('Normal', 'SuccessfulCreate', `Created job ${name}`)
       return job

@@ -2,6 +2,9 @@
 import { cronJobController } from './cronjob.ts'
 import { daemonSetController } from './daemonset.ts'
 import { deploymentController } from './deployment.ts'
+import { endpointsController } from './endpoints.ts'
+import { endpointSliceController } from './endpointslice.ts'
+import { endpointSliceMirroringController } from './endpointslicemirroring.ts'
 import { garbageCollector } from './garbagecollector.ts'
 import { jobController } from './job.ts'
 import { namespaceController } from './namespace.ts'
@@ -20,6 +23,9 @@ export const controllers: readonly Controller[] = [
   cronJobController,
   daemonSetController,
   deploymentController,
+  endpointsController,
+  endpointSliceController,
+  endpointSliceMirroringController,
   garbageCollector,
   jobController,
   namespaceController,

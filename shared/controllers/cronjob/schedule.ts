@@ -38,7 +38,7 @@ export function parseSchedule(text: string, timeZone: string | undefined): Sched
   }
   return {
     next: after => cron.nextRun(new Date(after))?.getTime(),
-    last: at => cron.previousRuns(1, new Date(at + 1000))[0]?.getTime(),
+    last: at => cron.previousRuns(1, new Date(Math.floor(at / 1000) * 1000 + 1000))[0]?.getTime(),
   }
 }
 

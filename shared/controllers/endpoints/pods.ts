@@ -1,0 +1,91 @@
+// Which pods stand behind a Service, and under which addresses and ports. Pure.
+import type { Pod, Service, ServicePort } from '../../api/core/v1.ts'
+import type { Change } from '../../store/types.ts'
+import { equal } from '../equality.ts'
+import { isFinished, isReady } from '../pods.ts'
+
+export type Family = 'IPv4' | 'IPv6'
+
+export const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4')
+
+/** The families that the Service has addresses of. */
+export function familiesOf({ spec }: Service): Family[] {
+  const families = (spec?.ipFamilies ?? []) as Family[]
+  if (families.length > 0) return families
+  const address = spec?.clusterIP
+  return [address && address !== 'None' ? familyOf(address) : 'IPv4']
+}
+
+export function addressesOf({ status }: Pod): string[] {
+  const addresses = (status?.podIPs ?? []).map(({ ip }) => ip).filter(ip => ip !== undefined)
+  return addresses.length > 0 || !status?.podIP ? addresses : [status.podIP]
+}
+
+/** Whether a Service is served by what its selector selects. */
+export const isSelecting = ({ spec }: Service): boolean => spec?.type !== 'ExternalName' && Object.keys(spec?.selector ?? {}).length > 0
+
+export const isHeadless = ({ spec }: Service): boolean => spec?.clusterIP === 'None'
+
+/** Pods with an address and a node; those that are going only if asked for. */
+export function serves(pod: Pod, { terminating }: { readonly terminating: boolean }): boolean {
+  if (isFinished(pod) || !pod.spec.nodeName || addressesOf(pod).length === 0) return false
+  return terminating || pod.metadata.deletionTimestamp === undefined
+}
+
+/** The pod's own name in the Service's domain. */
+export function hostnameIn(service: Service, { spec, metadata }: Pod): string | undefined {
+  const { name, namespace } = service.metadata
+  return spec.hostname && spec.subdomain === name && metadata.namespace === namespace ? spec.hostname : undefined
+}
+
+/** The number behind a port of the Service on this pod; undefined when the pod has no port of that name. */
+export function targetPort(pod: Pod, { targetPort, port, protocol = 'TCP' }: ServicePort): number | undefined {
+  if (typeof targetPort === 'number') return targetPort === 0 ? port : targetPort
+  if (targetPort === undefined || targetPort === '') return port
+  const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')
+  for (const { ports = [] } of [...pod.spec.containers, ...sidecars]) {
+    for (const candidate of ports)
+      if (candidate.name === targetPort && (candidate.protocol ?? 'TCP') === protocol) return candidate.containerPort
+  }
+  return undefined
+}
+
+/** What of a pod its endpoints show. */
+const shown = (pod: Pod) => [
+  addressesOf(pod),
+  pod.spec.nodeName,
+  pod.metadata.labels,
+  isReady(pod),
+  isFinished(pod),
+  pod.metadata.deletionTimestamp !== undefined,
+  pod.spec.hostname,
+  pod.spec.subdomain,
+]
+
+/**
+ * Keys "<namespace>/labels:<labels as JSON>": the Services that select (or selected) such a pod are concerned. Pods of one template
+ * ask for one key.
+ */
+export function* labelKeys({ type, object, previous }: Change): Iterable<string> {
+  const pod = object as Pod
+  const before = previous as Pod | undefined
+  if (type === 'updated' && before !== undefined && equal(shown(before), shown(pod))) return
+  const key = ({ metadata }: Pod) => `${metadata.namespace}/labels:${JSON.stringify(Object.entries(metadata.labels ?? {}).sort())}`
+  if (before !== undefined) yield key(before)
+  yield key(pod)
+}
+
+export const labelsIn = (name: string): Record<string, string> => Object.fromEntries(JSON.parse(name) as [string, string][])
+
+/** When the pods or the Service last did something that their endpoints show: for those who measure how long it takes. */
+export function triggerTime(service: Service, pods: readonly Pod[]): string | undefined {
+  let latest = service.metadata.creationTimestamp
+  for (const { status } of pods) {
+    const time = status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime
+    if (time !== undefined && (latest === undefined || time > latest)) latest = time
+  }
+  return latest
+}
+
+export const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time'
+export const HEADLESS = 'service.kubernetes.io/headless'

@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 // What starts the real thing runs after everything else, and alone: it wants the machine to itself.
 const WHOLE = ['test/e2e/**/*.test.ts']
-const APART = ['test/deploy/**/*.test.ts', 'test/book/**/*.test.ts']
+const DEPLOY = ['test/deploy/**/*.test.ts']
+const APART = ['test/book/**/*.test.ts']
 
 export default defineConfig({
   test: {
@@ -11,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: ['**/*.test.ts'],
-          exclude: ['node_modules/**', 'cdk.out/**', 'dist/**', ...WHOLE, ...APART],
+          exclude: ['node_modules/**', 'cdk.out/**', 'dist/**', ...WHOLE, ...DEPLOY, ...APART],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -24,6 +25,16 @@ export default defineConfig({
           hookTimeout: 600_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'deploy',
+          include: DEPLOY,
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

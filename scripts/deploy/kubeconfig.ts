@@ -10,6 +10,7 @@ interface Options {
   cluster: string
   output: string
   server?: string
+  certificateAuthority?: string
   profile?: string
 }
 
@@ -19,6 +20,7 @@ const program = new Command('kubeconfig')
   .option('--cluster <name>', 'cluster inside the deployment', 'default')
   .option('--output <file>', 'file to write', 'zeroplane.kubeconfig')
   .option('--server <url>', "the API's address, when it is not the one in the stack's outputs")
+  .option('--certificate-authority <file>', 'certificate authority of the server, when it is not a public one')
   .option('--profile <name>', 'AWS profile that kubectl shall use')
   .parse()
 const options = program.opts<Options>()
@@ -35,7 +37,15 @@ writeFileSync(
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': name,
-    clusters: [{ name, cluster: { server: server.replace(/\/$/, '') } }],
+    clusters: [
+      {
+        name,
+        cluster: {
+          server: server.replace(/\/$/, ''),
+          ...(options.certificateAuthority ? { 'certificate-authority': resolve(options.certificateAuthority) } : {}),
+        },
+      },
+    ],
     contexts: [{ name, context: { cluster: name, user: name } }],
     users: [
       {

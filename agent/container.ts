@@ -59,6 +59,8 @@ export class Container {
   #started = false
   #ready = false
   #attempt = -1
+  /** Of the attempt that has begun; the next one's when it begins. */
+  #containerID: string | undefined
   #startedAt = 0
   #probers: Prober[] = []
   #holderReady: Promise<void>
@@ -125,7 +127,7 @@ export class Container {
       restartCount: this.#restartCount,
       started: this.#started,
       ready: this.#ready,
-      containerID: this.#attempt < 0 ? undefined : this.#id(),
+      containerID: this.#containerID,
     }
   }
 
@@ -214,6 +216,7 @@ export class Container {
       if (attempt > 0) this.#restartCount++
     }
     this.#startedAt = this.#context.clock.now()
+    this.#containerID = this.#id()
     this.#context.event('Normal', 'Created', 'Container created', this.name)
     this.#context.event('Normal', 'Started', 'Container started', this.name)
     this.#state = { running: { startedAt: timestamp(this.#startedAt) } }
@@ -291,8 +294,9 @@ export class Container {
     }
     this.#started = false
     this.#ready = false
+    this.#containerID = this.#id()
     const startedAt = begun ? timestamp(this.#startedAt) : timestamp(now)
-    this.#state = { terminated: { ...outcome, startedAt, finishedAt: timestamp(now), containerID: this.#id() } }
+    this.#state = { terminated: { ...outcome, startedAt, finishedAt: timestamp(now), containerID: this.#containerID } }
     for (const resolve of this.#onEnd.splice(0)) resolve()
     if (this.#stopping || !this.#restarts(outcome.exitCode)) return this.#finish()
     if (this.#lost) return this.#context.lost()

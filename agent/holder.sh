@@ -124,8 +124,7 @@ attempt() {
   for file in refused message tail; do : >"$Z/$file"; done
   # Where the image has no such file it is made here, if the user may.
   [ -e "$path" ] || { true >"$path"; } 2>/dev/null
-  # The log reader tells attempts apart by this line. What stands before it may lack its newline.
-  [ "$1" -eq 0 ] || echo
+  # The log reader tells attempts apart by these lines (shared/pods/log-lines.ts).
   echo "##zeroplane attempt $1##"
   keeper=
   if [ "$tail" = 1 ]; then
@@ -145,6 +144,9 @@ attempt() {
     wait $keeper
   fi
   sweep $pid
+  # The last line may lack its newline; an empty one before this is not shown.
+  echo
+  echo "##zeroplane end $1##"
   [ -f "$path" ] && "$B" head -c 4096 "$path" >"$Z/message" 2>/dev/null
   oom_kills
   why=

@@ -6,7 +6,7 @@ for pod in /pod/*; do
   mv "$pod/holder.sh" "$pod/holder"
   chmod 0755 "$pod"
   chmod 0755 "$pod/busybox"
-  mkfifo -m 0644 "$pod/ctl"
+  mkfifo -m 0666 "$pod/ctl"
   mkfifo -m 0666 "$pod/report"
   mkfifo -m 0666 "$pod/alive"
   mkfifo -m 0666 "$pod/log"

@@ -4,21 +4,26 @@ import { iamTokens } from '../../shared/auth/iam.ts'
 import { MASTERS } from '../../shared/auth/types.ts'
 import { readEnvironment } from '../../shared/aws/environment.ts'
 import { principalOf, TOKEN_PREFIX, verifyIamToken } from '../../shared/aws/iam-token.ts'
+import { cloudWatchLogReader } from '../../shared/aws/log-reader.ts'
 import { ecsOf } from '../../shared/aws/pods.ts'
 import { storeOf } from '../../shared/aws/providers.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
+import { BUILT_IN } from '../../shared/resources/index.ts'
+import { pod } from '../../shared/resources/pod.ts'
 import { agentRoute } from './agents.ts'
 import { createApi } from './app.ts'
 import { requestOf, type StreamedResponse, streamedOf } from './function-url.ts'
+import { podLogStream } from './pod-logs.ts'
 
 const log = jsonLog('api')
-const { CLUSTER_NAME, SERVICE_CIDR, ADMIN_TOKEN, ADMIN_PRINCIPALS, AGENT_HOLD_SECONDS } = readEnvironment([
+const { CLUSTER_NAME, SERVICE_CIDR, ADMIN_TOKEN, ADMIN_PRINCIPALS, AGENT_HOLD_SECONDS, POD_LOG_GROUP } = readEnvironment([
   'CLUSTER_NAME',
   'SERVICE_CIDR',
   'ADMIN_TOKEN',
   'ADMIN_PRINCIPALS',
   'AGENT_HOLD_SECONDS',
+  'POD_LOG_GROUP',
 ])
 
 /** Lambda ends a request after 15 minutes; a watch ends itself before, so that its client sees a proper end. */
@@ -26,8 +31,12 @@ const MAX_WATCH = 14 * 60 * 1000
 
 const store = storeOf(CLUSTER_NAME)
 
+const reader = cloudWatchLogReader(POD_LOG_GROUP)
+const streams = { log: podLogStream({ reader: () => reader, now: Date.now, longest: MAX_WATCH }) }
+
 const api = createApi({
   store,
+  resources: BUILT_IN.map(definition => (definition.group === '' && definition.resource === 'pods' ? pod(streams) : definition)),
   serviceCidr: SERVICE_CIDR,
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
   authenticators: [

@@ -98,8 +98,8 @@ async function record(claims: AgentClaims, report: Report, { client, now }: Agen
     if (!pod || pod.metadata.uid !== claims.uid || known?.launch !== claims.launch) throw gone()
     // Started twice by accident (StartTask has no client token): the first to report is the pod's task.
     if (known.task !== undefined && report.taskArn !== undefined && known.task !== report.taskArn) throw gone()
-    // Before the first plan the agent knows nothing; a late report knows less than the pod.
-    if (report.containers.length === 0 || report.sequence <= (known.report ?? 0)) return pod
+    // A late report knows less than the pod.
+    if (report.sequence <= (known.report ?? 0) || saysNothing(pod, report)) return pod
     const next: TaskRecord = {
       ...known,
       task: known.task ?? report.taskArn,
@@ -115,6 +115,18 @@ async function record(claims: AgentClaims, report: Report, { client, now }: Agen
       if (!isStatus(error, 'Conflict') || attempt === ATTEMPTS) throw error
     }
   }
+}
+
+/** Nothing has run yet and every container waits for what it is known to wait for: the first start is soon enough to write of. */
+function saysNothing(pod: Pod, { containers, finished }: Report): boolean {
+  const known = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
+  return (
+    !finished &&
+    containers.every(({ name, state, lastState }) => {
+      const before = known.find(status => status.name === name)
+      return lastState === undefined && state.waiting !== undefined && state.waiting.reason === before?.state?.waiting?.reason
+    })
+  )
 }
 
 async function ordersFor(pod: Pod, report: Report, { read, now, holdSeconds, findTask }: AgentSyncOptions): Promise<Orders> {

@@ -24,6 +24,11 @@ export interface Range {
   readonly prefix?: string
 }
 
+/** The request was not sent this time; an earlier try may have arrived. */
+export class TooLateError extends Error {
+  override readonly name = 'TooLateError'
+}
+
 export class Table {
   readonly name: string
   readonly #client: DynamoDBClient
@@ -74,8 +79,21 @@ export class Table {
     }
   }
 
-  async transact(items: TransactWriteItem[], token: string): Promise<void> {
-    await this.#client.send(new TransactWriteItemsCommand({ TransactItems: items, ClientRequestToken: token }))
+  /**
+   * @param isTooLate asked before each time the request is sent, also by the SDK's own retries: a function that was frozen in the middle
+   * of them would otherwise send it hours later
+   * @throws TooLateError
+   */
+  async transact(items: TransactWriteItem[], token: string, isTooLate: () => boolean): Promise<void> {
+    const command = new TransactWriteItemsCommand({ TransactItems: items, ClientRequestToken: token })
+    command.middlewareStack.add(
+      next => async request => {
+        if (isTooLate()) throw new TooLateError()
+        return next(request)
+      },
+      { step: 'finalizeRequest', priority: 'low', name: 'refuseWhenTooLate' },
+    )
+    await this.#client.send(command)
   }
 
   /** Pages of items in sort key order. `limit` is how many are read in all. */

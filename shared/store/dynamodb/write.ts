@@ -97,12 +97,13 @@ type Failure =
 /** True when the write has happened; otherwise it has not and never will under this number. */
 async function commit(options: WriteOptions, attempt: Attempt, taken: number): Promise<true | Failure> {
   const { table, clock } = options
+  const isTooLate = () => clock.now() - taken > ABANDON_MS
   let pause = 5
   for (;;) {
     // Readers rely on old numbers being dead.
-    if (clock.now() - taken > ABANDON_MS) return lostSlot(options, attempt, new Error(`number ${attempt.revision} grew too old`))
+    if (isTooLate()) return lostSlot(options, attempt, new Error(`number ${attempt.revision} grew too old`))
     try {
-      await table.transact(attempt.items, randomUUID())
+      await table.transact(attempt.items, randomUUID(), isTooLate)
       return true
     } catch (error) {
       const outcome: Outcome = outcomeOf(error)

@@ -66,7 +66,7 @@ export const seededBugs: readonly SeededBug[] = [
   {
     name: 'object and log are two writes',
     file: 'dynamodb/table.ts',
-    find: 'await this.#client.send(new TransactWriteItemsCommand({ TransactItems: items, ClientRequestToken: token }))',
+    find: 'await this.#client.send(command)',
     replace:
       'for (const [n, item] of items.entries()) await this.#client.send(new TransactWriteItemsCommand({ TransactItems: [item], ClientRequestToken: token + n }))',
     breaks: ['listsShowOneRevision', 'writesCompareAndSwap'],

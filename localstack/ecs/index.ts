@@ -10,6 +10,7 @@ import type { Service, World } from '../aws/service.ts'
 import { Engine } from './docker/engine.ts'
 import { DockerRuntime } from './docker/runtime.ts'
 import type { ImageSource } from './images.ts'
+import { type Metadata, metadataEndpoint } from './metadata.ts'
 import type { ContainerInstance, KeyValue, Resources } from './model.ts'
 import { registryDoor } from './registry.ts'
 import type { Runtime, RuntimeListener } from './runtime.ts'
@@ -67,6 +68,7 @@ interface Machine {
   readonly gateway: string
   readonly capacity: Resources
   readonly architecture: string
+  readonly close?: () => void
 }
 
 /** @throws EcsUnavailableError when the Docker Engine does not answer. */
@@ -74,7 +76,7 @@ export async function startEcs(options: EcsOptions, world: World, ports: { logs:
   const store = new EcsStore(world)
   const tasks = new Tasks(world, store, ports.events)
   const machine =
-    options.engine === 'docker' ? await dockerMachine(options, world, ports.logs, tasks) : simulatedMachine(options, world, tasks)
+    options.engine === 'docker' ? await dockerMachine(options, world, ports.logs, store, tasks) : simulatedMachine(options, world, tasks)
   tasks.use(machine.runtime)
   const service = new Ecs(world, store, tasks, options.throttle)
   const clusterName = options.cluster ?? 'default'
@@ -97,13 +99,15 @@ export async function startEcs(options: EcsOptions, world: World, ports: { logs:
     resume: () => tasks.adopt(),
     async close() {
       tasks.close()
+      machine.close?.()
       await machine.runtime.close()
       store.close()
     },
   }
 }
 
-async function dockerMachine(options: EcsOptions, world: World, logs: Logs, listener: RuntimeListener): Promise<Machine> {
+async function dockerMachine(options: EcsOptions, world: World, logs: Logs, store: EcsStore, listener: RuntimeListener): Promise<Machine> {
+  let metadata: Metadata | undefined
   const engine = await Engine.connect()
   const runtime = await DockerRuntime.open(engine, {
     owner: options.owner ?? ownerOf(world.dataDir),
@@ -111,11 +115,25 @@ async function dockerMachine(options: EcsOptions, world: World, logs: Logs, list
     fileSystems: world.dataDir && join(world.dataDir, 'efs'),
     listener,
     secret: valueFrom => Promise.reject(new Error(`the local AWS keeps no secrets: ${valueFrom}`)),
-    environment: () => ({ AWS_EXECUTION_ENV: 'AWS_ECS_EC2' }),
+    environment: (task, container) => ({
+      AWS_EXECUTION_ENV: task.launchType === 'FARGATE' ? 'AWS_ECS_FARGATE' : 'AWS_ECS_EC2',
+      ...(metadata && { ECS_CONTAINER_METADATA_URI_V4: metadata.uri(task, container) }),
+    }),
     log: world.log,
   })
+  metadata = await tellMetadata(world.dataDir, runtime.gateway, store)
   const capacity = { cpu: engine.cpus * 1024, memory: Math.floor(engine.memory / MIB) }
-  return { runtime, images: runtime.images, gateway: runtime.gateway, capacity, architecture: engine.architecture }
+  const close = () => metadata?.close()
+  return { runtime, images: runtime.images, gateway: runtime.gateway, capacity, architecture: engine.architecture, close }
+}
+
+/** On the port of the last time where that is free: running containers know no other. */
+async function tellMetadata(dataDir: string | undefined, gateway: string, store: EcsStore): Promise<Metadata | undefined> {
+  const file = dataDir && join(dataDir, 'metadata-port')
+  const port = file && existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
+  const endpoint = await metadataEndpoint(gateway, port, { find: taskId => store.byId(taskId) })
+  if (file && endpoint) writeFileSync(file, String(endpoint.port))
+  return endpoint
 }
 
 /** Simulated machines are large: what limits a simulation shall be what it is asked for. */

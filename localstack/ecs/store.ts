@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Journal } from '../aws/journal.ts'
 import type { World } from '../aws/service.ts'
-import { type Cluster, type ContainerInstance, isStopped, type Resources, type Task, type TaskDefinition } from './model.ts'
+import { type Cluster, type ContainerInstance, isStopped, type Resources, type Task, type TaskDefinition, taskIdOf } from './model.ts'
 
 type Entry =
   | { k: 'cluster'; c: Cluster }
@@ -22,6 +22,7 @@ export class EcsStore {
   readonly tasks = new Map<string, Task>()
   /** Highest revision of a family ever given out. */
   readonly #revisions = new Map<string, number>()
+  readonly #byId = new Map<string, Task>()
   readonly #startedBy = new Map<string, Set<Task>>()
   readonly #tokens = new Map<string, Set<Task>>()
   /** What tasks that are not stopped hold of each container instance. */
@@ -72,6 +73,13 @@ export class EcsStore {
 
   startedBy(name: string): Iterable<Task> {
     return this.#startedBy.get(name) ?? []
+  }
+
+  /** By the last part of its ARN, whatever the cluster. */
+  byId(taskId: string): { task: Task; definition: TaskDefinition } | undefined {
+    const task = this.#byId.get(taskId)
+    const definition = task && this.definitions.get(task.taskDefinitionArn)
+    return definition && { task, definition }
   }
 
   withToken(clusterArn: string, token: string): readonly Task[] {
@@ -133,6 +141,7 @@ export class EcsStore {
     const before = this.tasks.get(task.taskArn)
     if (before && before !== task) this.#unindex(before)
     this.tasks.set(task.taskArn, task)
+    this.#byId.set(taskIdOf(task.taskArn), task)
     if (task.startedBy) indexed(this.#startedBy, task.startedBy).add(task)
     if (task.clientToken) indexed(this.#tokens, `${task.clusterArn} ${task.clientToken.token}`).add(task)
     this.#hold(task)
@@ -148,6 +157,7 @@ export class EcsStore {
 
   #unindex(task: Task): void {
     this.#stopped.delete(task)
+    this.#byId.delete(taskIdOf(task.taskArn))
     for (const [index, key] of [
       [this.#startedBy, task.startedBy],
       [this.#tokens, task.clientToken && `${task.clusterArn} ${task.clientToken.token}`],

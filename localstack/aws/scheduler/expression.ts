@@ -67,11 +67,16 @@ function parseCron(body: string, timeZone: string, invalid: () => Error): Cron {
   const fields = body.trim().split(/\s+/)
   const [minutes, hours, dayOfMonth, month, dayOfWeek, year] = fields
   if (fields.length !== 6 || !dayOfWeek || (dayOfMonth === '?') === (dayOfWeek === '?')) throw invalid()
+  // "5/15" counts on from 5; the library wants to know how far.
+  const steps = (field: string, last: number) => field.replace(/(^|,)(\d+)\//g, `$1$2-${last}/`)
   // Numbers of days shift by one; a number after "/" or "#" is a step or a week.
   const weekday = dayOfWeek === '?' ? '*' : dayOfWeek.replace(/(?<![#/\d])\d+/g, digit => String(Number(digit) - 1))
   const day = dayOfMonth === '?' ? '*' : dayOfMonth
   try {
-    return new Cron(`0 ${minutes} ${hours} ${day} ${month} ${weekday} ${year}`, { timezone: timeZone, paused: true })
+    return new Cron(
+      `0 ${steps(minutes!, 59)} ${steps(hours!, 23)} ${steps(day!, 31)} ${steps(month!, 12)} ${steps(weekday, 6)} ${steps(year!, 2199)}`,
+      { timezone: timeZone, paused: true },
+    )
   } catch {
     throw invalid()
   }

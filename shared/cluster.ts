@@ -1,9 +1,9 @@
 // One cluster, put together: every function that reads or writes objects does it through the same kinds, rules and admission.
 import { createMachinery } from './apimachinery/create-machinery.ts'
 import type { Machinery } from './apimachinery/machinery.ts'
-import { plainEngines } from './apimachinery/plain-engines.ts'
 import { Registry } from './apimachinery/registry.ts'
 import type { ResourceDefinition } from './apimachinery/resource.ts'
+import { schemaEngines } from './apimachinery/schema-engines.ts'
 import { BUILT_IN } from './resources/index.ts'
 import type { Store } from './store/types.ts'
 
@@ -16,5 +16,5 @@ export interface ClusterOptions {
 }
 
 export function openCluster({ store, now, resources = BUILT_IN }: ClusterOptions): Machinery {
-  return createMachinery({ store, registry: new Registry(resources), engines: plainEngines, admission: [], now })
+  return createMachinery({ store, registry: new Registry(resources), engines: schemaEngines, admission: [], now })
 }

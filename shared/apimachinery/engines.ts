@@ -1,6 +1,7 @@
 // What the verbs need of the engines that work by schema (folders schema, codec, patch, apply and openapi): their signatures, so that
 // each side can be read and tested without the other. Schema names are those of the facts: "io.k8s.api.core.v1.Pod".
 import type { FieldError } from './field-error.ts'
+import type { StructSchema } from './schema/types.ts'
 import type { KubeObject } from './types.ts'
 
 export type Serialization = 'json' | 'yaml' | 'protobuf'
@@ -38,6 +39,8 @@ export interface ManagedFieldsOptions {
   readonly now: number
   /** Paths that this endpoint never owns, e.g. [["status"]]. */
   readonly resetFields: readonly (readonly string[])[]
+  /** The object in another version of its kind, and that version's type; undefined when the version is not served. For owners who wrote another version. */
+  readonly convert?: (object: KubeObject, apiVersion: string) => { readonly object: KubeObject; readonly schema: StructSchema } | undefined
 }
 
 export interface ApplyOptions extends ManagedFieldsOptions {

@@ -35,14 +35,15 @@ function planOf(schema: StructSchema): StructPlan {
   if (known !== undefined) return known
   const fields = new Map<string, Plan>()
   for (const field of schema.fields.values()) {
-    fields.set(field.name, { field, schema: field.schema, omitEmpty: !field.always && !field.pointer, zero: zeroOf(field) })
+    fields.set(field.name, { field, schema: field.schema, omitEmpty: !field.always && !field.pointer, zero: zeroMaker(field) })
   }
   const plan = { fields, written: [...fields.values()].filter(({ zero }) => zero !== undefined) }
   plans.set(schema.fields, plan)
   return plan
 }
 
-function zeroOf(field: Field): (() => unknown) | undefined {
+/** Makes what stands in a field about which nothing was said; undefined where nothing does. */
+export function zeroMaker(field: Field): (() => unknown) | undefined {
   if (field.omitZero) return undefined
   if (field.pointer) return field.always ? () => null : undefined
   const { schema } = field

@@ -49,8 +49,8 @@ export class Cluster {
     if (code !== 0) throw new Error(`npm start ended with ${code}:\n${stdout}${stderr}\n${this.log()}`)
   }
 
-  async stop(): Promise<Result> {
-    return await runProgram('npm', ['stop', '--', '--data', this.dataDir], { timeout: 120_000 })
+  async stop(...flags: string[]): Promise<Result> {
+    return await runProgram('npm', ['stop', '--', '--data', this.dataDir, ...flags], { timeout: 120_000 })
   }
 
   get pid(): number {
@@ -87,7 +87,7 @@ export class Cluster {
   }
 
   async destroy(): Promise<void> {
-    await this.stop()
+    await this.stop('--pods')
     rmSync(join(this.dataDir, '..'), { recursive: true, force: true })
   }
 }

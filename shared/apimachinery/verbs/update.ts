@@ -148,7 +148,7 @@ async function replace(
   if (definition.namespaced) wanted.metadata.namespace = target.namespace
   else delete wanted.metadata.namespace
   warnAboutOwners(wanted, context)
-  if (request.tracked !== true) {
+  if (request.tracked !== true && part?.internal !== true) {
     machinery.engines.trackUpdate(
       wanted,
       toVersion(old, endpoint),
@@ -165,7 +165,8 @@ async function replace(
     keepSystemFields(object, old)
     if (part === undefined) definition.prepareForUpdate?.(object, old, context)
     else preparePart(request.part ?? '', part, object, old, context)
-    if (definition.generation?.(object, old)) object.metadata.generation = (old.metadata.generation ?? 0) + 1
+    // What controllers report is no new wish, not even where annotations count as one.
+    if (request.part !== 'status' && definition.generation?.(object, old)) object.metadata.generation = (old.metadata.generation ?? 0) + 1
     keepIdentity(object, old)
     validateUpdate(target, part, object, old, context)
     await machinery.admission.validate(attributesOf(target, request, object, old, context))

@@ -77,6 +77,8 @@ export class SimulatedAgent {
     let retry = RETRY_FIRST
     while (!this.#left) {
       let wait: number
+      // What happens at one moment is told in one report.
+      await new Promise(resolve => setImmediate(resolve))
       try {
         wait = await this.#exchange()
         retry = RETRY_FIRST

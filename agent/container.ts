@@ -146,6 +146,7 @@ export class Container {
     if (this.#stopping) return this.#finish()
     this.plan = this.#pod.containers.find(({ name }) => name === this.name) ?? this.plan
     if (this.plan.configError !== undefined) {
+      this.#pulled()
       this.#context.event('Warning', 'Failed', `Error: ${this.plan.configError}`, this.name)
       this.#moved({ waiting: { reason: 'CreateContainerConfigError', message: this.plan.configError } })
       this.#cancelRetry = this.#context.clock.after(CONFIG_RETRY_MS, () => void this.start())
@@ -217,6 +218,7 @@ export class Container {
     }
     this.#startedAt = this.#context.clock.now()
     this.#containerID = this.#id()
+    this.#pulled()
     this.#context.event('Normal', 'Created', 'Container created', this.name)
     this.#context.event('Normal', 'Started', 'Container started', this.name)
     this.#state = { running: { startedAt: timestamp(this.#startedAt) } }
@@ -238,6 +240,15 @@ export class Container {
       })
       this.#moved(this.#state)
     } else this.#up()
+  }
+
+  #pulled() {
+    const image = JSON.stringify(this.plan.image)
+    const there = this.#attempt > 0 || this.#context.image(this.name).present
+    const message = there
+      ? `Container image ${image} already present on machine and can be accessed by the pod`
+      : `Successfully pulled image ${image}`
+    this.#context.event('Normal', 'Pulled', message, this.name)
   }
 
   /** It has started: the other probes begin. */
@@ -288,6 +299,8 @@ export class Container {
     this.#stopProbers()
     const begun = this.#state.running !== undefined
     if (!begun) {
+      this.#pulled()
+      this.#context.event('Normal', 'Created', 'Container created', this.name)
       this.#context.event('Warning', 'Failed', `Error: ${outcome.message}`, this.name)
       if (this.#state.terminated) this.#lastState = this.#state
       if (this.#attempt > 0) this.#restartCount++

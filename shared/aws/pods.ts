@@ -48,6 +48,8 @@ export function podServicesOf(cluster: string, version: string): PodServices {
       taskRoleArn: environment.TASK_ROLE_ARN || undefined,
       subnets: parseSubnets(environment.POD_SUBNETS),
       securityGroups: environment.POD_SECURITY_GROUPS.split(',').filter(group => group !== ''),
+      // The mirror answers for what the engine has, and has it pull what it has not.
+      imagesPresent: environment.REGISTRY_MIRROR !== '',
       containerInstances: environment.CONTAINER_INSTANCES === 'true',
     },
   }

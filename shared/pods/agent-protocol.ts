@@ -183,6 +183,8 @@ export interface ImageDefaults {
   readonly entrypoint?: readonly string[]
   readonly cmd?: readonly string[]
   readonly stopSignal?: string
+  /** The machine has it: nothing is downloaded when the task starts. */
+  readonly present?: true
 }
 
 /** Where a container's volume of fifos is mounted: in the container itself, and in the agent. */

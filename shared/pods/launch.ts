@@ -187,7 +187,7 @@ export class Launcher {
             assignPublicIp: true,
           })
     this.#remember(`${uid}/${launch}`, task.taskArn)
-    for (const { container } of podContainers(pod)) {
+    for (const { container } of settings.imagesPresent ? [] : podContainers(pod)) {
       const path = fieldPathOf(pod, container.name)
       void context.events.event(pod, 'Normal', 'Pulling', `Pulling image ${JSON.stringify(container.image)}`, undefined, path)
     }

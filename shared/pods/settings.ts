@@ -15,6 +15,8 @@ export interface PodSettings {
   readonly taskRoleArn?: string
   readonly subnets: readonly Subnet[]
   readonly securityGroups: readonly string[]
+  /** Looking an image up brings it to the machine that runs it. */
+  readonly imagesPresent: boolean
   /** Each node is an ECS container instance; otherwise nodes stand for Fargate capacity. */
   readonly containerInstances: boolean
 }

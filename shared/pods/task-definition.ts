@@ -111,7 +111,9 @@ function agent(
   images: ReadonlyMap<string, ResolvedImage>,
   settings: PodSettings,
 ): ContainerDefinition {
-  const defaults = Object.fromEntries(containers.map(({ container }) => [container.name, defaultsOf(images.get(container.name)!)]))
+  const defaults = Object.fromEntries(
+    containers.map(({ container }) => [container.name, defaultsOf(images.get(container.name)!, settings)]),
+  )
   return {
     name: AGENT,
     image: settings.agentImage,
@@ -131,8 +133,13 @@ function agent(
   }
 }
 
-function defaultsOf({ config }: ResolvedImage): ImageDefaults {
-  return { entrypoint: config.Entrypoint ?? undefined, cmd: config.Cmd ?? undefined, stopSignal: config.StopSignal || undefined }
+function defaultsOf({ config }: ResolvedImage, { imagesPresent }: PodSettings): ImageDefaults {
+  return {
+    entrypoint: config.Entrypoint ?? undefined,
+    cmd: config.Cmd ?? undefined,
+    stopSignal: config.StopSignal || undefined,
+    present: imagesPresent || undefined,
+  }
 }
 
 function app(

@@ -1,4 +1,5 @@
 // One cluster, put together: every function that reads or writes objects does it through the same kinds, rules and admission.
+import { ADMISSION } from './admission/index.ts'
 import { createMachinery } from './apimachinery/create-machinery.ts'
 import type { Machinery } from './apimachinery/machinery.ts'
 import { Registry } from './apimachinery/registry.ts'
@@ -16,5 +17,5 @@ export interface ClusterOptions {
 }
 
 export function openCluster({ store, now, resources = BUILT_IN }: ClusterOptions): Machinery {
-  return createMachinery({ store, registry: new Registry(resources), engines: schemaEngines, admission: [], now })
+  return createMachinery({ store, registry: new Registry(resources), engines: schemaEngines, admission: ADMISSION, now })
 }

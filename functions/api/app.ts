@@ -1,12 +1,18 @@
 // The API function without Lambda: everything it depends on is passed in, and what comes out is Request -> Response.
 import type { Machinery } from '../../shared/apimachinery/machinery.ts'
 import type { ResourceDefinition } from '../../shared/apimachinery/resource.ts'
-import { createServer, type DocumentRoute, type ExtraRoute, type Handler } from '../../shared/apimachinery/server/server.ts'
-import { refuseUnknownTokens, type StaticToken, staticTokens } from '../../shared/auth/static-tokens.ts'
-import type { Authenticator, Authorizer } from '../../shared/auth/types.ts'
+import { createServer, type ExtraRoute, type Handler } from '../../shared/apimachinery/server/server.ts'
+import { BearerAuthenticator, type StaticToken, staticTokens } from '../../shared/auth/bearer.ts'
+import { RbacAuthorizer } from '../../shared/auth/rbac.ts'
+import { reviewResources } from '../../shared/auth/reviews.ts'
+import { DEFAULT_ISSUER, ServiceAccountTokens } from '../../shared/auth/service-account-tokens.ts'
+import { loadSigningKey } from '../../shared/auth/signing-key.ts'
+import { tokenAction } from '../../shared/auth/token-request.ts'
+import type { Authenticator } from '../../shared/auth/types.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import type { Store } from '../../shared/store/types.ts'
 import { bootstrap } from './bootstrap.ts'
+import { issuerRoutes } from './issuer-routes.ts'
 import { VERSION } from './version.ts'
 
 export interface ApiDependencies {
@@ -38,17 +44,24 @@ const MAX_WATCH = 30 * 60 * 1000
 export async function createApi(dependencies: ApiDependencies): Promise<Api> {
   const { store, now, maxWatch = MAX_WATCH } = dependencies
   const machinery = openCluster({ store, now, resources: dependencies.resources })
-  await bootstrap(machinery)
-  const authorizer: Authorizer = { authorize: async () => ({ allowed: false }) }
-  const documents: DocumentRoute[] = []
+  const { registry } = machinery
+  const serverAddress = dependencies.serverAddress ?? 'localhost:6443'
+  const key = await loadSigningKey(store)
+  const tokens = new ServiceAccountTokens(store, key, DEFAULT_ISSUER, machinery.now)
+  const bearer = new BearerAuthenticator([staticTokens(dependencies.tokens ?? []), tokens], [DEFAULT_ISSUER])
+  const authorizer = new RbacAuthorizer(store)
+  const accounts = registry.storage({ group: '', resource: 'serviceaccounts' })?.definition
+  if (accounts !== undefined) registry.register({ ...accounts, actions: { ...accounts.actions, token: tokenAction(tokens) } })
+  for (const review of reviewResources(bearer, authorizer, authorizer)) registry.register(review)
+  await bootstrap(machinery, dependencies.serviceCidr ?? '10.96.0.0/16')
   const handle = createServer({
     machinery,
-    authenticators: [...(dependencies.authenticators ?? []), staticTokens(dependencies.tokens ?? []), refuseUnknownTokens],
+    authenticators: [...(dependencies.authenticators ?? []), bearer],
     authorizer,
     version: VERSION,
-    serverAddress: dependencies.serverAddress ?? 'localhost:6443',
+    serverAddress,
     extraRoutes: dependencies.extraRoutes,
-    documents,
+    documents: issuerRoutes(DEFAULT_ISSUER, serverAddress, key),
     maxWatch,
     onError: dependencies.onError,
   })

@@ -1,23 +1,63 @@
-// Objects that every cluster has, made at its first start. Every step can be repeated.
+// Objects that every cluster has, made at its first start. Every step can be repeated; what somebody changed since is left alone.
+import { createHash } from 'node:crypto'
 import type { Machinery } from '../../shared/apimachinery/machinery.ts'
 import { isStatus } from '../../shared/apimachinery/status-error.ts'
-import type { GroupResource, KubeObject } from '../../shared/apimachinery/types.ts'
+import { type GroupResource, type KubeObject, objectKey } from '../../shared/apimachinery/types.ts'
+import { bootstrapPolicy } from '../../shared/auth/bootstrap-policy.ts'
+import { ExistsError } from '../../shared/store/types.ts'
+import { bootstrapObjects } from './bootstrap-objects.ts'
 
-const NAMESPACES: GroupResource = { group: '', resource: 'namespaces' }
-const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
+/** Registered nowhere: no request names it. */
+const MARKERS: GroupResource = { group: 'internal.zeroplane', resource: 'bootstraps' }
+/** A first start over the network is a hundred writes; so many at once. */
+const CONCURRENCY = 16
 
-export async function bootstrap(machinery: Machinery): Promise<void> {
-  for (const name of SYSTEM_NAMESPACES) await ensure(machinery, NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+export interface Seed {
+  readonly resource: GroupResource
+  readonly object: KubeObject
 }
 
-async function ensure({ client, store, registry }: Machinery, resource: GroupResource, object: KubeObject): Promise<void> {
-  if (registry.storage(resource) === undefined) return
-  const { namespace = '', name } = object.metadata
-  if ((await store.get(resource, `${namespace}/${name}`)) !== undefined) return
+/** One read when nothing is to do, as at every start but the first. */
+export async function bootstrap(machinery: Machinery, serviceCidr: string): Promise<void> {
+  const stages = seeds(machinery, serviceCidr)
+  const key = objectKey(undefined, fingerprint(stages))
+  if ((await machinery.store.get(MARKERS, key)) !== undefined) return
+  for (const stage of stages) await inParallel(stage, seed => ensure(machinery, seed))
+  try {
+    await machinery.store.create(MARKERS, key, { apiVersion: 'internal.zeroplane/v1', kind: 'Bootstrap', metadata: { name: key.slice(1) } })
+  } catch (error) {
+    if (!(error instanceof ExistsError)) throw error
+  }
+}
+
+/** In stages: what is in a namespace comes after the namespaces. */
+function seeds({ registry }: Machinery, serviceCidr: string): Seed[][] {
+  const policy = bootstrapPolicy()
+  const rbac = (resource: string, objects: readonly KubeObject[]): Seed[] =>
+    objects.map(object => ({ resource: { group: 'rbac.authorization.k8s.io', resource }, object }))
+  const objects = bootstrapObjects(registry, serviceCidr)
+  return [
+    [...objects.cluster, ...rbac('clusterroles', policy.clusterRoles), ...rbac('clusterrolebindings', policy.clusterRoleBindings)],
+    [...objects.namespaced, ...rbac('roles', policy.roles), ...rbac('rolebindings', policy.roleBindings)],
+  ].map(stage => stage.filter(({ resource }) => registry.storage(resource) !== undefined))
+}
+
+/** Changes when a newer version brings other objects. */
+const fingerprint = (stages: readonly Seed[][]) => createHash('sha256').update(JSON.stringify(stages)).digest('hex').slice(0, 16)
+
+async function ensure({ client }: Machinery, { resource, object }: Seed): Promise<void> {
   try {
     await client.create(resource, object)
   } catch (error) {
-    // Another environment that starts at the same time was faster.
+    // There since an earlier start, or from another environment that starts at the same time.
     if (!isStatus(error, 'AlreadyExists')) throw error
   }
+}
+
+async function inParallel<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
+  let next = 0
+  const work = async () => {
+    while (next < items.length) await action(items[next++] as T)
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, work))
 }

@@ -17,4 +17,6 @@ export function concerns(attributes: Attributes, group: string, resource: string
 export const objectOf = <T extends KubeObject>({ object }: Attributes): T => object as T
 export const oldOf = <T extends KubeObject>({ old }: Attributes): T => old as T
 
-export const isPodCreation = (attributes: Attributes) => concerns(attributes, '', 'pods', 'CREATE')
+/** Without a spec there is nothing to admit; validation says what is missing. */
+export const isPodCreation = (attributes: Attributes) =>
+  concerns(attributes, '', 'pods', 'CREATE') && objectOf<KubeObject & { spec?: unknown }>(attributes).spec !== undefined

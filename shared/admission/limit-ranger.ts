@@ -49,7 +49,7 @@ function setDefaults(pod: Pod, range: LimitRange): void {
   }
   const spec = pod.spec as PodSpec
   const notes = [
-    ...spec.containers.flatMap(container => fill(container, defaults, 'container')),
+    ...(spec.containers ?? []).flatMap(container => fill(container, defaults, 'container')),
     ...(spec.initContainers ?? []).flatMap(container => fill(container, defaults, 'init container')),
   ]
   if (notes.length > 0)
@@ -77,7 +77,7 @@ function fill(container: Container, defaults: { limits: Amounts; requests: Amoun
 
 function podErrors(limit: LimitRangeItem, spec: PodSpec): string[] {
   if (limit.type === 'Container') {
-    return [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ resources }) =>
+    return [...(spec.containers ?? []), ...(spec.initContainers ?? [])].flatMap(({ resources }) =>
       bounds(limit, (resources?.requests ?? {}) as Amounts, (resources?.limits ?? {}) as Amounts),
     )
   }

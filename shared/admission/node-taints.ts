@@ -1,5 +1,5 @@
 // Pods tolerate nodes that are gone for five minutes; nodes begin as not ready.
-import type { Node, Pod, PodSpec, Toleration } from '../api/core/v1.ts'
+import type { Node, Pod, Toleration } from '../api/core/v1.ts'
 import type { AdmissionPlugin } from '../apimachinery/admission.ts'
 import { concerns, objectOf } from './attributes.ts'
 
@@ -14,7 +14,8 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
   name: 'DefaultTolerationSeconds',
   mutate(attributes) {
     if (!concerns(attributes, '', 'pods', 'CREATE', 'UPDATE')) return
-    const spec = objectOf<Pod>(attributes).spec as PodSpec
+    const { spec } = objectOf<Pod>(attributes)
+    if (spec === undefined) return
     const tolerations = spec.tolerations ?? []
     const added = [NOT_READY, UNREACHABLE]
       .filter(key => !tolerates(tolerations, key))

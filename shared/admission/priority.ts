@@ -12,8 +12,7 @@ export const priority: AdmissionPlugin = {
   async mutate(attributes) {
     if (isPodCreation(attributes)) await setPriority(objectOf<Pod>(attributes).spec as PodSpec, attributes)
     // What admission once computed stays, also when an update leaves it out.
-    else if (concerns(attributes, '', 'pods', 'UPDATE'))
-      keepPriority(objectOf<Pod>(attributes).spec as PodSpec, oldOf<Pod>(attributes).spec as PodSpec)
+    else if (concerns(attributes, '', 'pods', 'UPDATE')) keepPriority(objectOf<Pod>(attributes).spec, oldOf<Pod>(attributes).spec)
   },
   async validate(attributes) {
     const { endpoint, name, context } = attributes
@@ -72,7 +71,8 @@ async function classOf(spec: PodSpec, { endpoint, name, context }: Attributes): 
   return found
 }
 
-function keepPriority(spec: PodSpec, old: PodSpec): void {
+function keepPriority(spec: PodSpec | undefined, old: PodSpec | undefined): void {
+  if (spec === undefined || old === undefined) return
   spec.priority ??= old.priority
   spec.preemptionPolicy ??= old.preemptionPolicy
 }

@@ -70,7 +70,7 @@ function mountToken(spec: PodSpec): void {
   const name = existing?.name ?? `${VOLUME_PREFIX}${randomSuffix()}`
   const mount: VolumeMount = { name, readOnly: true, mountPath: MOUNT_PATH }
   let used = false
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
     if (container.volumeMounts?.some(({ mountPath }) => mountPath === MOUNT_PATH)) continue
     container.volumeMounts = [...(container.volumeMounts ?? []), { ...mount }]
     used = true
@@ -101,7 +101,7 @@ function checkSecrets(spec: PodSpec, account: ServiceAccount, attributes: Attrib
   }
   for (const [kind, containers] of [
     ['init container', spec.initContainers ?? []],
-    ['container', spec.containers],
+    ['container', spec.containers ?? []],
   ] as const) {
     for (const container of containers as Container[]) checkContainer(kind, container, mountable, because, attributes)
   }

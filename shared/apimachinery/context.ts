@@ -20,6 +20,8 @@ export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
 
 export interface RequestContext {
   readonly user: UserInfo
+  /** The version that was asked, e.g. "events.k8s.io/v1"; absent for the server's own writes. A few rules depend on it. */
+  readonly apiVersion?: string
   /** Milliseconds since the epoch, the same for the whole request. */
   readonly now: number
   readonly dryRun: boolean

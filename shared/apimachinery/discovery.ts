@@ -87,7 +87,7 @@ interface Subresource {
 function subresourcesOf({ definition, kind }: Endpoint): Subresource[] {
   const found: Subresource[] = []
   for (const [name, part] of Object.entries(definition.parts ?? {}))
-    found.push({ name, kind, verbs: [...(part.verbs ?? ['get', 'patch', 'update'])].sort() })
+    if (!part.internal) found.push({ name, kind, verbs: [...(part.verbs ?? ['get', 'patch', 'update'])].sort() })
   if (definition.scale !== undefined)
     found.push({ name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: ['get', 'patch', 'update'] })
   for (const [name, action] of Object.entries(definition.actions ?? {})) {

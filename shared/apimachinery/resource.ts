@@ -138,6 +138,8 @@ export interface DeletionStrategy<T extends KubeObject = KubeObject> {
 export interface PartStrategy<T extends KubeObject = KubeObject> {
   /** Default: get, patch, update. */
   readonly verbs?: readonly ('get' | 'patch' | 'update')[]
+  /** For writes of the server itself, through its client: no path and no managed field names this part. */
+  readonly internal?: boolean
   /** Called with the object as sent; takes back, in place, what this part may not change. */
   prepare?(object: T, old: T, context: RequestContext): void
   /** Default: the definition's validateUpdate is not called for status. */

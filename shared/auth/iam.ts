@@ -2,7 +2,7 @@
 // that role bindings can name it; the deployment's administrator is a master.
 import { createHash } from 'node:crypto'
 import type { UserInfo } from '../apimachinery/context.ts'
-import { bearerToken } from './static-tokens.ts'
+import { bearerToken } from './bearer.ts'
 import { AUTHENTICATED, type Authenticator, InvalidCredentialsError, MASTERS } from './types.ts'
 
 export interface IamPrincipal {

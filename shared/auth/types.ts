@@ -28,8 +28,20 @@ export interface Authorizer {
 
 /** One way to prove who one is. */
 export interface Authenticator {
-  /** Undefined: no credentials of this sort in the request. Throws InvalidCredentialsError for wrong ones. */
+  /** Undefined: no credentials of this sort in the request. @throws InvalidCredentialsError for wrong ones */
   authenticate(request: Request): Promise<UserInfo | undefined>
+}
+
+export interface Authenticated {
+  readonly user: UserInfo
+  /** For which of the audiences asked for the token is good. */
+  readonly audiences: readonly string[]
+}
+
+/** One sort of bearer token. */
+export interface TokenAuthenticator {
+  /** Undefined: not a token of this sort. @throws InvalidCredentialsError, whose message says what is wrong with it */
+  authenticateToken(token: string, audiences: readonly string[]): Promise<Authenticated | undefined>
 }
 
 /** Credentials were sent, and they are wrong or expired. */
@@ -42,3 +54,6 @@ export const MASTERS = 'system:masters'
 export const AUTHENTICATED = 'system:authenticated'
 /** The server itself: what controllers and admission do is done by it. */
 export const SYSTEM: UserInfo = { name: 'system:apiserver', groups: [MASTERS, AUTHENTICATED] }
+
+export const withAuthenticated = (user: UserInfo): UserInfo =>
+  user.groups.includes(AUTHENTICATED) ? user : { ...user, groups: [...user.groups, AUTHENTICATED] }

@@ -1,7 +1,16 @@
 import type { APIService } from '../api/apiregistration/v1.ts'
+import { invalid } from '../apimachinery/field-error.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { columns, since, UNKNOWN } from './printers/text.ts'
 import { apartFromStatus } from './strategy.ts'
+
+const localAvailable = (lastTransitionTime: string | undefined) => ({
+  type: 'Available',
+  status: 'True',
+  lastTransitionTime,
+  reason: 'Local',
+  message: 'Local APIServices are always available',
+})
 
 export default defineResource<APIService>({
   group: 'apiregistration.k8s.io',
@@ -11,7 +20,20 @@ export default defineResource<APIService>({
   namespaced: false,
   categories: ['api-extensions'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService' }],
-  ...apartFromStatus,
+  // "v1." is the core group's: what the name must be is said by validate.
+  validateName: () => [],
+  prepareForCreate(service) {
+    delete service.status
+    // What this server serves itself is there from the start; others wait for whoever looks after them.
+    if (service.spec?.service === undefined) service.status = { conditions: [localAvailable(service.metadata.creationTimestamp)] }
+  },
+  prepareForUpdate: apartFromStatus.prepareForUpdate,
+  validate({ metadata, spec }) {
+    const wanted = `${spec?.version ?? ''}.${spec?.group ?? ''}`
+    return metadata.name === wanted
+      ? []
+      : [invalid('metadata.name', metadata.name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`)]
+  },
   parts: { status: {} },
   columns: columns('Name, Service, Available, Age'),
   cells: ({ metadata, spec, status }, now) => {

@@ -9,7 +9,6 @@ import { headersOf, type Responder } from './respond.ts'
 import { includeObjectOf, partialOf, tableOf } from './table.ts'
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
-const NEWLINE = Buffer.from('\n')
 
 /** `abort` is called when the client goes away. */
 export function answerWatch(
@@ -79,5 +78,5 @@ function bookmark(
 
 function frame(engines: Engines, format: Negotiated['format'], type: string, object: object): Uint8Array {
   if (format === 'protobuf') return engines.encodeWatchFrame(type, object)
-  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), engines.encode(object, 'json'), Buffer.from('}'), NEWLINE])
+  return Buffer.from(`{"type":"${type}","object":${JSON.stringify(object)}}\n`)
 }

@@ -148,9 +148,10 @@ async function list(call: ResourceRequest, target: Target): Promise<Response> {
 const userAgent = (request: Request) => request.headers.get('user-agent') ?? ''
 
 function contextOf(call: ResourceRequest, options?: Partial<WriteQuery>): RequestContext {
-  const { machinery, responder, user } = call
+  const { machinery, responder, user, info } = call
   return {
     user,
+    apiVersion: info.apiVersion,
     now: responder.now,
     dryRun: options?.dryRun ?? false,
     fieldManager: options?.fieldManager ?? '',
@@ -295,11 +296,14 @@ async function handleSubresource(call: ResourceRequest, target: Target): Promise
   const action = definition.actions?.[subresource]
   if (action !== undefined && (info.rest === '' || info.rest === '/' || action.anyPath === true)) return handleAction(call, target, action)
   if (info.rest !== '' && info.rest !== '/') throw status.unknownPath()
-  const part = definition.parts?.[subresource]
+  const named = definition.parts?.[subresource]
+  const part = named?.internal === true ? undefined : named
   const verbs: readonly string[] | undefined =
     subresource === 'scale' && definition.scale !== undefined
       ? ['get', 'patch', 'update']
-      : part && (part.verbs ?? ['get', 'patch', 'update'])
+      : part && !part.internal
+        ? (part.verbs ?? ['get', 'patch', 'update'])
+        : undefined
   if (verbs === undefined) throw status.unknownPath()
   if (!verbs.includes(info.verb) || METHODS[info.verb] !== request.method) throw notAllowed()
   if (request.method === 'PATCH') patchType(request.headers.get('content-type'))

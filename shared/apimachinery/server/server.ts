@@ -1,7 +1,7 @@
 // The API server: a pure Request -> Response on web-standard types. Who is it, whom does he act for, may he, what does he want.
 import { createHash } from 'node:crypto'
 import { impersonate } from '../../auth/impersonation.ts'
-import { ANONYMOUS, AUTHENTICATED, type Authenticator, type Authorizer, InvalidCredentialsError, MASTERS } from '../../auth/types.ts'
+import { ANONYMOUS, type Authenticator, type Authorizer, InvalidCredentialsError, MASTERS, withAuthenticated } from '../../auth/types.ts'
 import type { UserInfo } from '../context.ts'
 import { aggregated, apiGroup, apiGroupList, apiResourceList, apiVersions, type DiscoveryGroup, discoveryGroups } from '../discovery.ts'
 import type { Machinery } from '../machinery.ts'
@@ -22,7 +22,7 @@ export interface ExtraRoute {
 /** A path that the API server authenticates and authorizes, and somebody else answers; undefined is 404. */
 export interface DocumentRoute {
   readonly prefix: string
-  handle(request: Request, url: URL): Promise<Response | undefined>
+  handle(request: Request, url: URL, responder: Responder): Promise<Response | undefined>
 }
 
 export interface ServerOptions {
@@ -97,7 +97,7 @@ class Server {
     try {
       for (const authenticator of this.#options.authenticators) {
         const user = await authenticator.authenticate(request)
-        if (user !== undefined) return user.groups.includes(AUTHENTICATED) ? user : { ...user, groups: [...user.groups, AUTHENTICATED] }
+        if (user !== undefined) return withAuthenticated(user)
       }
     } catch (error) {
       if (error instanceof InvalidCredentialsError) throw status.unauthorized()
@@ -130,7 +130,7 @@ class Server {
     if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) return this.#health(path, url.searchParams, responder) ?? missing()
     if (path === '/') return answerPlain(responder, { format: 'json', pretty: true }, 200, { paths: this.#paths() })
     const document = this.#options.documents?.find(route => under(path, route.prefix))
-    return (await document?.handle(request, url)) ?? missing()
+    return (await document?.handle(request, url, responder)) ?? missing()
   }
 
   #root(request: Request, responder: Responder, root: 'api' | 'apis'): Response {
@@ -194,7 +194,10 @@ class Server {
     if (found === undefined || wanted === undefined) throw status.unknownPath()
     if (request.method !== 'GET') throw notAllowed()
     checkAccept(request)
-    return answerPlain(responder, negotiate(request, responder.query), 200, apiResourceList(found, wanted))
+    const negotiated = negotiate(request, responder.query)
+    const list = apiResourceList(found, wanted)
+    // Protobuf's envelope needs the version that the core group's document does not say.
+    return answerPlain(responder, negotiated, 200, negotiated.format === 'protobuf' ? { ...list, apiVersion: 'v1' } : list)
   }
 
   #version(request: Request, path: string, responder: Responder): Response {

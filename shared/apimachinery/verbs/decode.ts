@@ -1,6 +1,6 @@
 // A request body as an object of the kind that the path names.
 import type { FieldValidation, RequestContext } from '../context.ts'
-import { DecodeError, type Engines, type Serialization } from '../engines.ts'
+import { DecodeError, type Engines, type Parsed, type Serialization } from '../engines.ts'
 import type { Endpoint } from '../registry.ts'
 import { findKind } from '../schema/schemas.ts'
 import { badRequest, type StatusError } from '../status-error.ts'
@@ -48,24 +48,24 @@ export function decodeBody(
     badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summary(body)})`)
   let parsed: ReturnType<Engines['parse']>
   try {
-    parsed = engines.parse(body, format)
+    parsed = engines.parse(body, format, expected)
   } catch (error) {
     if (error instanceof DecodeError)
       throw unrecognized(format === 'protobuf' ? error.message : `couldn't get version/kind; json parse error: ${error.message}`)
     throw error
   }
-  return decodeValue(engines, parsed.value, parsed.duplicates, expected, context, unrecognized)
+  return decodeValue(engines, parsed, expected, context, unrecognized)
 }
 
 /** The same for a body that is parsed already (a patched object, an in-process call). */
 export function decodeValue(
   engines: Engines,
-  value: unknown,
-  duplicates: readonly string[],
+  parsed: Parsed,
   expected: Expected,
   context: RequestContext,
   unrecognized: (why: string) => StatusError = why => badRequest(why),
 ): KubeObject {
+  let { value } = parsed
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     if (value !== null && value !== undefined)
       throw unrecognized(
@@ -90,7 +90,7 @@ export function decodeValue(
   sent.kind = kind
   let decoded: ReturnType<Engines['decode']>
   try {
-    decoded = engines.decode(sent, target.schema)
+    decoded = engines.decode(sent, target.schema, parsed)
   } catch (error) {
     if (error instanceof DecodeError)
       throw badRequest(
@@ -98,7 +98,7 @@ export function decodeValue(
       )
     throw error
   }
-  reportProblems([...duplicates, ...decoded.unknown], decoded.warnings, context.fieldValidation, context, kind, apiVersion, expected)
+  reportProblems(decoded.unknown, decoded.warnings, context.fieldValidation, context, kind, apiVersion, expected)
   return decoded.object
 }
 

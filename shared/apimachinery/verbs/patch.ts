@@ -84,7 +84,7 @@ export function patched(engines: Engines, current: KubeObject, patch: Patch, exp
     ])
   let object: KubeObject
   try {
-    object = decodeValue(engines, clone(value), patch.duplicates, expected, context)
+    object = decodeValue(engines, { value: clone(value), duplicates: patch.duplicates }, expected, context)
   } catch (error) {
     // The answer names the patch, not the body that came of it.
     if (error instanceof StatusError && error.code === 400)

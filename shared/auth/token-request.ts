@@ -1,0 +1,118 @@
+// POST serviceaccounts/token: a token of the account, for the audiences, the time and the object that are asked for.
+import type { Node, Pod, Secret, ServiceAccount } from '../api/core/v1.ts'
+import type { RequestContext } from '../apimachinery/context.ts'
+import { invalid } from '../apimachinery/field-error.ts'
+import { formatTime } from '../apimachinery/objects.ts'
+import type { Action, ActionCall } from '../apimachinery/resource.ts'
+import * as status from '../apimachinery/status-error.ts'
+import type { KubeObject } from '../apimachinery/types.ts'
+import type { ServiceAccountTokens, TokenBinding } from './service-account-tokens.ts'
+
+const GROUP = 'authentication.k8s.io'
+const KIND = { group: GROUP, version: 'v1', kind: 'TokenRequest' }
+const DEFAULT_SECONDS = 3600
+const MIN_SECONDS = 600
+const MAX_SECONDS = 2 ** 32
+/** What old clients ask for when they do not renew: their token lives a year, and says when it should have been renewed. */
+const LEGACY_SECONDS = 3607
+const YEAR = 365 * 24 * 3600
+
+interface Request extends KubeObject {
+  spec?: {
+    audiences?: string[]
+    expirationSeconds?: number
+    boundObjectRef?: { kind?: string; apiVersion?: string; name?: string; uid?: string } | null
+  }
+}
+
+export function tokenAction(tokens: ServiceAccountTokens): Action {
+  return {
+    kind: KIND,
+    verbs: ['create'],
+    accepts: [{ ...KIND, schema: 'io.k8s.api.authentication.v1.TokenRequest' }],
+    create: (call, body, context) => issue(tokens, call, body as Request, context),
+  }
+}
+
+async function issue(
+  tokens: ServiceAccountTokens,
+  { namespace, name }: ActionCall,
+  request: Request,
+  context: RequestContext,
+): Promise<KubeObject> {
+  const account = await context.read.get<ServiceAccount>({ group: '', resource: 'serviceaccounts' }, namespace, name)
+  if (account === undefined) throw status.notFound({ group: '', resource: 'serviceaccounts' }, name)
+  const { metadata } = request
+  if (metadata.name && metadata.name !== name) {
+    throw status.invalid(GROUP, KIND.kind, name, [
+      invalid('metadata.name', metadata.name, 'must match the service account name if specified'),
+    ])
+  }
+  if (metadata.namespace && metadata.namespace !== namespace) {
+    throw status.badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  }
+  const audiences = request.spec?.audiences?.length ? request.spec.audiences : [tokens.issuer]
+  const seconds = request.spec?.expirationSeconds ?? DEFAULT_SECONDS
+  checkLifetime(seconds)
+  const bound = await bindingOf(request, namespace, name, context)
+  const extended = seconds === LEGACY_SECONDS && bound?.kind === 'Pod' && audiences.every(audience => audience === tokens.issuer)
+  const uid = account.metadata.uid ?? ''
+  const token = tokens.issue({
+    namespace,
+    name,
+    uid,
+    audiences,
+    lifetime: extended ? YEAR : seconds,
+    warnAfter: extended ? seconds : undefined,
+    bound,
+  })
+  return {
+    apiVersion: `${GROUP}/v1`,
+    kind: KIND.kind,
+    metadata: { name, namespace, uid, creationTimestamp: formatTime(context.now) },
+    spec: { audiences, expirationSeconds: seconds, boundObjectRef: request.spec?.boundObjectRef ?? null },
+    status: { token, expirationTimestamp: formatTime(context.now + seconds * 1000) },
+  } as KubeObject
+}
+
+function checkLifetime(seconds: number): void {
+  const refuse = (why: string) => status.invalid(GROUP, KIND.kind, '', [invalid('spec.expirationSeconds', seconds, why)])
+  if (seconds < MIN_SECONDS) throw refuse('may not specify a duration less than 10 minutes')
+  if (seconds > MAX_SECONDS) throw refuse('may not specify a duration larger than 2^32 seconds')
+}
+
+const RESOURCES: Readonly<Record<string, string>> = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' }
+
+async function bindingOf(request: Request, namespace: string, account: string, context: RequestContext): Promise<TokenBinding | undefined> {
+  const reference = request.spec?.boundObjectRef
+  if (reference === undefined || reference === null) return undefined
+  const { kind = '', apiVersion = '', name = '', uid } = reference
+  const resource = apiVersion === 'v1' ? RESOURCES[kind] : undefined
+  if (resource === undefined) {
+    const group = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`
+    throw status.badRequest(`cannot bind token to object of type ${group}, Kind=${kind}`)
+  }
+  if (name === '') throw status.badRequest('Name parameter required.')
+  const object = await context.read.get<Pod | Secret | Node>({ group: '', resource }, kind === 'Node' ? undefined : namespace, name)
+  if (object === undefined) throw status.notFound({ group: '', resource }, name)
+  if (uid && uid !== object.metadata.uid) {
+    throw status.conflict(
+      { group: '', resource: kind },
+      name,
+      `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    )
+  }
+  const binding: TokenBinding = { kind: kind as TokenBinding['kind'], name, uid: object.metadata.uid ?? '' }
+  return kind === 'Pod' ? podBinding(binding, object as Pod, account, context) : binding
+}
+
+async function podBinding(binding: TokenBinding, { spec }: Pod, account: string, context: RequestContext): Promise<TokenBinding> {
+  if (spec?.serviceAccountName !== account) {
+    throw status.badRequest(
+      `cannot bind token for serviceaccount ${JSON.stringify(account)} to pod running with different serviceaccount name.`,
+    )
+  }
+  if (!spec.nodeName) return binding
+  const node = await context.read.get<Node>({ group: '', resource: 'nodes' }, undefined, spec.nodeName)
+  return { ...binding, node: { name: spec.nodeName, ...(node === undefined ? {} : { uid: node.metadata.uid }) } }
+}

@@ -1,0 +1,60 @@
+// npm run bench [-- start api pods processes costs bundles]: figures, printed and never asserted. It wants the machine to itself.
+import { cpus, totalmem } from 'node:os'
+import { bundleFunctions } from '../scripts/bundle.ts'
+import { Cluster } from '../test/tools/cluster.ts'
+import { benchApi } from './api.ts'
+import { benchCosts } from './costs.ts'
+import { benchPods } from './pods.ts'
+import { benchProcesses } from './process.ts'
+import { type Figure, mib, printFigures, quantile, seconds } from './report.ts'
+
+const wanted = new Set(process.argv.slice(2))
+const want = (name: string) => wanted.size === 0 || wanted.has(name)
+
+console.log(`${cpus().length} cores (${cpus()[0]?.model.trim()}), ${mib(totalmem())} memory, Node ${process.version}`)
+const cluster = await Cluster.prepare()
+try {
+  if (want('start')) printFigures('Start (npm start -- --detach, from the command to its return)', await benchStart())
+  if (['api', 'pods', 'processes'].some(want)) {
+    await cluster.start()
+    if (want('processes')) printFigures('Processes, fresh and idle', await benchProcesses(cluster))
+    if (want('api')) printFigures('API over HTTPS, objects on DynamoDB Local', await benchApi(cluster))
+    if (want('pods')) printFigures('Pods on Docker', await benchPods(cluster))
+  }
+} finally {
+  await cluster.destroy()
+}
+if (want('costs')) printFigures('What a verb asks of AWS (ConfigMap of 1 KB or less, warm)', await benchCosts())
+if (want('bundles')) printFigures('Bundles of the functions', await benchBundles())
+
+async function benchStart(): Promise<Figure[]> {
+  await cluster.start('--fresh')
+  await cluster.stop()
+  const warm: number[] = []
+  for (let n = 0; n < 5; n++) {
+    const begin = performance.now()
+    await cluster.start()
+    warm.push(performance.now() - begin)
+    await cluster.stop()
+  }
+  const begin = performance.now()
+  await cluster.start('--fresh')
+  const fresh = performance.now() - begin
+  await cluster.stop()
+  return [
+    {
+      name: 'ready with a warm install, old data',
+      value: `p50 ${seconds(quantile(warm, 0.5))}`,
+      beside: 'kube-apiserver and its neighbours 4.6 s; aim: 4 s',
+    },
+    { name: 'ready with a warm install, --fresh', value: seconds(fresh) },
+  ]
+}
+
+async function benchBundles(): Promise<Figure[]> {
+  return (await bundleFunctions()).map(({ name, bytes }) => ({
+    name,
+    value: `${(bytes / 1024 / 1024).toFixed(2)} MB`,
+    ...(name === 'api' && { beside: 'aim: 1 MB' }),
+  }))
+}

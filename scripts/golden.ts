@@ -49,7 +49,7 @@ export async function playGolden(args: readonly string[], onLine: (line: string)
   }
 }
 
-function run(args: readonly string[], onLine: (line: string) => void): Promise<string> {
+export function run(args: readonly string[], onLine: (line: string) => void): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(folder, 'golden.mjs'), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
     let output = ''
@@ -66,7 +66,7 @@ function run(args: readonly string[], onLine: (line: string) => void): Promise<s
   })
 }
 
-function parseCounts(output: string): Counts {
+export function parseCounts(output: string): Counts {
   const counts: Record<string, { same: number; total: number }> = {}
   for (const [, file = '', same, wording, different] of output.matchAll(
     /^(\S+)\.mjs: (\d+) same, (\d+) same but for wording, (\d+) different$/gm,

@@ -7,6 +7,7 @@ import { ENDPOINTS, PODS, SERVICES } from './collections.ts'
 import { HEADLESS, isHeadless, isSelecting, labelKeys, labelsIn, TRIGGER_TIME, triggerTime } from './endpoints/pods.ts'
 import { subsetsOf, truncated } from './endpoints/subsets.ts'
 import { equal } from './equality.ts'
+import { podsMatching } from './pods.ts'
 import { isNamespaceTerminating } from './replicas.ts'
 import { matchesLabels } from './selectors.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
@@ -24,12 +25,8 @@ export function servicesFor(services: Informer, namespace: string, labels: Recor
     .map(({ object }) => keyOf(object))
 }
 
-export function podsBehind(pods: Informer, { metadata, spec }: Service): Pod[] {
-  return pods
-    .list(`${metadata.namespace}/`)
-    .map(({ object }) => object as Pod)
-    .filter(pod => matchesLabels(spec?.selector, pod.metadata.labels))
-}
+export const podsBehind = (pods: Informer, { metadata, spec }: Service): Pod[] =>
+  podsMatching(pods, metadata.namespace ?? '', { matchLabels: spec?.selector })
 
 async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
   const { namespace, name } = splitKey(key)

@@ -1,7 +1,9 @@
 // Every controller, under the name that --controllers knows.
+import { clusterRoleAggregationController } from './clusterroleaggregation.ts'
 import { cronJobController } from './cronjob.ts'
 import { daemonSetController } from './daemonset.ts'
 import { deploymentController } from './deployment.ts'
+import { disruptionController } from './disruption.ts'
 import { endpointsController } from './endpoints.ts'
 import { endpointSliceController } from './endpointslice.ts'
 import { endpointSliceMirroringController } from './endpointslicemirroring.ts'
@@ -12,17 +14,22 @@ import { nodeLifecycleController } from './nodelifecycle.ts'
 import { podGarbageCollector } from './podgc.ts'
 import { replicaSetController } from './replicaset.ts'
 import { replicationController } from './replicationcontroller.ts'
+import { resourceQuotaController } from './resourcequota.ts'
+import { rootCaPublisher } from './rootca.ts'
 import { scheduler } from './scheduler.ts'
 import { serviceAccountController } from './serviceaccount.ts'
 import { statefulSetController } from './statefulset.ts'
 import { taintEvictionController } from './tainteviction.ts'
 import { ttlAfterFinishedController } from './ttlafterfinished.ts'
 import type { Controller } from './types.ts'
+import { pvcProtectionController, pvProtectionController } from './volumeprotection.ts'
 
 export const controllers: readonly Controller[] = [
+  clusterRoleAggregationController,
   cronJobController,
   daemonSetController,
   deploymentController,
+  disruptionController,
   endpointsController,
   endpointSliceController,
   endpointSliceMirroringController,
@@ -33,6 +40,10 @@ export const controllers: readonly Controller[] = [
   podGarbageCollector,
   replicaSetController,
   replicationController,
+  pvcProtectionController,
+  pvProtectionController,
+  resourceQuotaController,
+  rootCaPublisher(() => process.env.API_CA),
   scheduler,
   serviceAccountController,
   statefulSetController,

@@ -3,12 +3,12 @@
 import type { Lease } from '../api/coordination/v1.ts'
 import type { Node, Pod } from '../api/core/v1.ts'
 import { objectKey } from '../apimachinery/types.ts'
+import { capacityOf } from '../pods/ours.ts'
 import type { Informer } from '../store/types.ts'
 import { all } from './bursts.ts'
 import { LEASES, NODES, PODS } from './collections.ts'
 import { equal } from './equality.ts'
 import { GRACE_MS, lastSeen, readiness, unknownConditions, wantedTaints } from './node-health.ts'
-import { isManagedNode } from './node-ownership.ts'
 import { unlessGone } from './owners.ts'
 import { isReady } from './pods.ts'
 import { earliest, requeueAt, timestamp } from './time.ts'
@@ -31,7 +31,8 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   if (node === undefined || node.metadata.deletionTimestamp !== undefined) return undefined
   const { client, now } = context
 
-  const silence = isManagedNode(node) ? undefined : await silentFrom(node, context)
+  // Nodes that stand for ECS capacity have no kubelet: nobody sends heartbeats for them, and nobody misses any.
+  const silence = capacityOf(node) !== undefined ? undefined : await silentFrom(node, context)
   if (silence !== undefined && silence <= now()) {
     const conditions = unknownConditions(node, now())
     if (!equal(conditions, node.status?.conditions)) {

@@ -1,8 +1,10 @@
 // Facts about pods that several controllers go by.
 import type { Pod, PodCondition, PodTemplateSpec } from '../api/core/v1.ts'
-import type { KubeObject } from '../apimachinery/types.ts'
+import type { KubeObject, LabelSelector } from '../apimachinery/types.ts'
+import type { Informer } from '../store/types.ts'
 import { canonical } from './equality.ts'
 import { controllerReference } from './owners.ts'
+import { isEmptySelector, matches } from './selectors.ts'
 import { parseTime } from './time.ts'
 
 export const isFinished = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
@@ -75,4 +77,18 @@ const HASH_LABEL = 'pod-template-hash'
 function templateText(template: PodTemplateSpec): string {
   const { [HASH_LABEL]: _, ...labels } = template.metadata?.labels ?? {}
   return canonical({ metadata: { ...template.metadata, labels }, spec: template.spec })
+}
+
+const BY_LABEL = 'label'
+
+/** The pods of a namespace that a selector takes; found by one of its labels where it names some. */
+export function podsMatching(pods: Informer, namespace: string, selector: LabelSelector | undefined): Pod[] {
+  if (selector === undefined) return []
+  if (isEmptySelector(selector)) return pods.list(`${namespace}/`).map(({ object }) => object as Pod)
+  pods.addIndex(BY_LABEL, ({ metadata }) =>
+    Object.entries(metadata.labels ?? {}).map(([key, value]) => `${metadata.namespace} ${key}=${value}`),
+  )
+  const [label] = Object.entries(selector.matchLabels ?? {})
+  const candidates = label === undefined ? pods.list(`${namespace}/`) : pods.byIndex(BY_LABEL, `${namespace} ${label[0]}=${label[1]}`)
+  return candidates.map(({ object }) => object as Pod).filter(pod => matches(selector, pod.metadata.labels))
 }

@@ -1,0 +1,102 @@
+// ResourceQuota status: what there is, counted anew. Admission counts what comes; this gives back what went.
+
+import { type Evaluator, evaluatorFor, type ScopeRequirement } from '../admission/quota-usage.ts'
+import type { ResourceQuota } from '../api/core/v1.ts'
+import type { Attributes } from '../apimachinery/admission.ts'
+import { addQuantities, formatQuantity } from '../apimachinery/quantity.ts'
+import type { Endpoint } from '../apimachinery/registry.ts'
+import { objectKey, splitKey } from '../apimachinery/types.ts'
+import { RESOURCE_QUOTAS } from './collections.ts'
+import { equal } from './equality.ts'
+import type { Controller, ControllerContext, Outcome } from './types.ts'
+import { keyOf, own, splitName } from './watches.ts'
+
+/** "<namespace>/count:<what changed>": the quotas of the namespace that count it are concerned. */
+const COUNT = 'count'
+
+async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
+  const { namespace, name } = splitKey(key)
+  const quotas = await context.informer(RESOURCE_QUOTAS)
+  const target = splitName(name)
+  if (target.about === COUNT) {
+    const evaluator = evaluators(context).find(({ endpoint }) => nameOf(endpoint.collection) === target.name)?.evaluator
+    if (evaluator === undefined) return undefined
+    const counting = quotas
+      .list(`${namespace}/`)
+      .filter(({ object }) => Object.keys((object as ResourceQuota).spec?.hard ?? {}).some(resource => evaluator.counts(resource)))
+    return { also: counting.map(({ object }) => keyOf(object)) }
+  }
+  const quota = quotas.get(key)?.object as ResourceQuota | undefined
+  if (quota === undefined) return undefined
+  const hard = quota.spec?.hard ?? {}
+  const status = { hard, used: await usage(quota, namespace, context) }
+  if (!equal(quota.status, status)) await context.client.updateStatus<ResourceQuota>(RESOURCE_QUOTAS, { ...quota, status })
+  return undefined
+}
+
+const nameOf = ({ group, resource }: { readonly group: string; readonly resource: string }) =>
+  group === '' ? resource : `${resource}.${group}`
+
+interface Counted {
+  readonly endpoint: Endpoint
+  readonly evaluator: Evaluator
+}
+
+function evaluators({ registry }: ControllerContext): Counted[] {
+  const counted: Counted[] = []
+  for (const definition of registry.definitions) {
+    const endpoint = registry.storage(definition)
+    const evaluator = endpoint === undefined ? undefined : evaluatorFor({ endpoint, subresource: '' } as Attributes)
+    if (endpoint !== undefined && evaluator !== undefined) counted.push({ endpoint, evaluator })
+  }
+  return counted
+}
+
+async function usage({ spec }: ResourceQuota, namespace: string, context: ControllerContext): Promise<Record<string, string>> {
+  const names = Object.keys(spec?.hard ?? {})
+  const used: Record<string, string> = {}
+  const scopes: ScopeRequirement[] = [
+    ...(spec?.scopes ?? []).map(scopeName => ({ scopeName, operator: 'Exists' })),
+    ...((spec?.scopeSelector?.matchExpressions ?? []) as ScopeRequirement[]),
+  ]
+  for (const { endpoint, evaluator } of evaluators(context)) {
+    const own = names.filter(name => evaluator.counts(name))
+    if (own.length === 0) continue
+    for (const name of own) used[name] ??= '0'
+    for (const { object } of (await context.informer(endpoint.collection)).list(objectKey(namespace, ''))) {
+      if (!scopes.every(scope => evaluator.matchesScope?.(object, scope) === true)) continue
+      const amounts = evaluator.usage(object)
+      for (const name of own) if (amounts[name] !== undefined) used[name] = formatQuantity(addQuantities(used[name]!, amounts[name]))
+    }
+  }
+  return used
+}
+
+export const resourceQuotaController: Controller = {
+  name: 'resourcequota',
+  component: 'resourcequota-controller',
+  watches: [
+    own(RESOURCE_QUOTAS),
+    {
+      resource: '*',
+      keys({ type, object, collection, previous }) {
+        const { namespace } = object.metadata
+        if (namespace === undefined || collection.resource === 'events') return []
+        // Only pods, services and claims change what they use.
+        const plain = !['pods', 'services', 'persistentvolumeclaims'].includes(collection.resource)
+        if (type === 'updated' && (plain || equalParts(object, previous))) return []
+        return [`${namespace}/${COUNT}:${nameOf(collection)}`]
+      },
+    },
+  ],
+  reconcile,
+}
+
+/** Of a pod, what it asks for and whether it is over; of the others their specs. */
+function equalParts(a: unknown, b: unknown): boolean {
+  const part = (object: unknown) => {
+    const { spec, status } = object as { spec?: { nodeName?: string }; status?: { phase?: string } }
+    return [{ ...spec, nodeName: undefined }, status?.phase === 'Succeeded' || status?.phase === 'Failed']
+  }
+  return b !== undefined && equal(part(a), part(b))
+}

@@ -1,0 +1,94 @@
+// Claims in use by a pod, and volumes bound to a claim, are not gone before they are free: their finalizer is taken away then.
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/core/v1.ts'
+import type { KubeObject } from '../apimachinery/types.ts'
+import { objectKey } from '../apimachinery/types.ts'
+import { claimsOf } from '../scheduling/pod-info.ts'
+import type { Informer } from '../store/types.ts'
+import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS } from './collections.ts'
+import { unlessGone } from './owners.ts'
+import { isFinished } from './pods.ts'
+import type { Controller } from './types.ts'
+
+const CLAIM_FINALIZER = 'kubernetes.io/pvc-protection'
+const VOLUME_FINALIZER = 'kubernetes.io/pv-protection'
+
+const BY_CLAIM = 'claim'
+
+/** Pods that may have the claim mounted: scheduled ones that have not finished. */
+function users(pods: Informer, claim: KubeObject): Pod[] {
+  pods.addIndex(BY_CLAIM, object => claimsOf(object as Pod).map(name => objectKey(object.metadata.namespace, name)))
+  return pods
+    .byIndex(BY_CLAIM, objectKey(claim.metadata.namespace, claim.metadata.name))
+    .map(({ object }) => object as Pod)
+    .filter(pod => !isFinished(pod))
+}
+
+const isGoing = ({ metadata }: KubeObject, finalizer: string): boolean =>
+  metadata.deletionTimestamp !== undefined && (metadata.finalizers?.includes(finalizer) ?? false)
+
+const isUnmarked = ({ metadata }: KubeObject, finalizer: string): boolean =>
+  metadata.deletionTimestamp === undefined && !metadata.finalizers?.includes(finalizer)
+
+const finalizersOf = ({ metadata }: KubeObject, finalizer: string): string[] =>
+  metadata.deletionTimestamp === undefined
+    ? [...(metadata.finalizers ?? []), finalizer]
+    : (metadata.finalizers ?? []).filter(other => other !== finalizer)
+
+export const pvcProtectionController: Controller = {
+  name: 'persistentvolumeclaim-protection',
+  component: 'pvc-protection-controller',
+  watches: [
+    {
+      resource: PERSISTENT_VOLUME_CLAIMS,
+      keys: ({ type, key, object }) =>
+        type !== 'deleted' && (isGoing(object, CLAIM_FINALIZER) || isUnmarked(object, CLAIM_FINALIZER)) ? [key] : [],
+    },
+    {
+      resource: PODS,
+      keys({ type, object }) {
+        const pod = object as Pod
+        if (type !== 'deleted' && !isFinished(pod)) return []
+        return claimsOf(pod).map(name => objectKey(pod.metadata.namespace, name))
+      },
+    },
+  ],
+  async reconcile(key, { client, informer }) {
+    const claim = (await informer(PERSISTENT_VOLUME_CLAIMS)).get(key)?.object as PersistentVolumeClaim | undefined
+    if (claim === undefined) return undefined
+    if (!isUnmarked(claim, CLAIM_FINALIZER)) {
+      if (!isGoing(claim, CLAIM_FINALIZER) || users(await informer(PODS), claim).length > 0) return undefined
+    }
+    await unlessGone(() =>
+      client.update(PERSISTENT_VOLUME_CLAIMS, {
+        ...claim,
+        metadata: { ...claim.metadata, finalizers: finalizersOf(claim, CLAIM_FINALIZER) },
+      }),
+    )
+    return undefined
+  },
+}
+
+export const pvProtectionController: Controller = {
+  name: 'persistentvolume-protection',
+  component: 'pv-protection-controller',
+  watches: [
+    {
+      resource: PERSISTENT_VOLUMES,
+      keys: ({ type, key, object }) =>
+        type !== 'deleted' && (isGoing(object, VOLUME_FINALIZER) || isUnmarked(object, VOLUME_FINALIZER)) ? [key] : [],
+    },
+  ],
+  async reconcile(key, { client, informer }) {
+    const volume = (await informer(PERSISTENT_VOLUMES)).get(key)?.object as PersistentVolume | undefined
+    if (volume === undefined) return undefined
+    const mayChange = isUnmarked(volume, VOLUME_FINALIZER) || (isGoing(volume, VOLUME_FINALIZER) && volume.status?.phase !== 'Bound')
+    if (!mayChange) return undefined
+    await unlessGone(() =>
+      client.update(PERSISTENT_VOLUMES, {
+        ...volume,
+        metadata: { ...volume.metadata, finalizers: finalizersOf(volume, VOLUME_FINALIZER) },
+      }),
+    )
+    return undefined
+  },
+}

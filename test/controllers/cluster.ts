@@ -1,0 +1,125 @@
+// A cluster in this process: the real API machinery on a store in memory, every controller, a clock that is turned by hand, and a
+// kubelet that says what it is told to.
+import type { Pod } from '../../shared/api/core/v1.ts'
+import type { Client } from '../../shared/apimachinery/client.ts'
+import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
+import type { GroupResource, KubeObject } from '../../shared/apimachinery/types.ts'
+import { SYSTEM } from '../../shared/auth/types.ts'
+import { ManualClock } from '../../shared/clock.ts'
+import { openCluster } from '../../shared/cluster.ts'
+import { PODS } from '../../shared/controllers/collections.ts'
+import { controllers as all } from '../../shared/controllers/index.ts'
+import { isActive, isReady } from '../../shared/controllers/pods.ts'
+import { timestamp } from '../../shared/controllers/time.ts'
+import type { Controller } from '../../shared/controllers/types.ts'
+import type { Log } from '../../shared/pipeline/log.ts'
+import { type Manager, startManager } from '../../shared/pipeline/manager.ts'
+import { MemoryStore } from '../../shared/store/memory.ts'
+
+export interface TestClusterOptions {
+  readonly controllers?: readonly Controller[]
+  /** Wraps the client that controllers write with, e.g. to fail some writes. */
+  readonly wrap?: (client: Client) => Client
+  readonly log?: Log
+}
+
+export class TestCluster {
+  readonly clock = new ManualClock()
+  readonly store = new MemoryStore()
+  readonly client: Client
+  readonly manager: Promise<Manager>
+  readonly namespace = 'default'
+
+  constructor({ controllers = all, wrap = client => client, log }: TestClusterOptions = {}) {
+    const machinery = openCluster({ store: this.store, now: this.clock.now })
+    this.client = clientFor(machinery, SYSTEM, 'test')
+    this.manager = this.#start(controllers, wrap(clientFor(machinery, SYSTEM)), machinery.registry, log)
+  }
+
+  async #start(controllers: readonly Controller[], client: Client, registry: Parameters<typeof startManager>[0]['registry'], log?: Log) {
+    const metadata = { name: this.namespace }
+    await this.client.create({ group: '', resource: 'namespaces' }, { apiVersion: 'v1', kind: 'Namespace', metadata })
+    return startManager({ store: this.store, client, registry, controllers, clock: this.clock, log })
+  }
+
+  /** Until nothing is left to do at this moment, short back-offs included. */
+  async calm(): Promise<void> {
+    const manager = await this.manager
+    for (let i = 0; i < 200; i++) {
+      await manager.idle()
+      const next = this.clock.next
+      if (next === undefined || next > this.clock.now() + 1000) return
+      this.clock.advance(next - this.clock.now())
+    }
+    throw new Error('the controllers do not come to rest')
+  }
+
+  /** Lets time pass, and what is due happen. */
+  async pass(seconds: number): Promise<void> {
+    const end = this.clock.now() + seconds * 1000
+    for (;;) {
+      await this.calm()
+      const next = this.clock.next
+      if (next === undefined || next > end) break
+      this.clock.advance(next - this.clock.now())
+    }
+    this.clock.advance(Math.max(0, end - this.clock.now()))
+    await this.calm()
+  }
+
+  async create<T extends KubeObject>(resource: GroupResource, object: unknown): Promise<T> {
+    const own = object as KubeObject
+    return this.client.create<T>(resource, { ...own, metadata: { namespace: this.namespace, ...own.metadata } } as T)
+  }
+
+  async get<T extends KubeObject>(resource: GroupResource, name: string): Promise<T> {
+    const object = await this.client.get<T>(resource, this.namespace, name)
+    if (object === undefined) throw new Error(`${resource.resource} ${name} is not there`)
+    return object
+  }
+
+  patch(resource: GroupResource, name: string, body: unknown, subresource?: string): Promise<KubeObject> {
+    return this.client.patch(resource, this.namespace, name, { type: 'merge', body, subresource })
+  }
+
+  async list<T extends KubeObject>(resource: GroupResource): Promise<T[]> {
+    return (await this.store.list(resource, { prefix: `${this.namespace}/` })).items.map(({ object }) => object as T)
+  }
+
+  pods(): Promise<Pod[]> {
+    return this.list<Pod>(PODS)
+  }
+
+  async activePods(): Promise<Pod[]> {
+    return (await this.pods()).filter(isActive)
+  }
+
+  async report(pod: Pod, phase: string, ready: boolean, more: object = {}): Promise<void> {
+    const lastTransitionTime = timestamp(this.clock.now())
+    const condition = (type: string) => ({ type, status: ready ? 'True' : 'False', lastTransitionTime })
+    const conditions = [condition('Ready'), condition('ContainersReady')]
+    await this.patch(PODS, pod.metadata.name, { status: { phase, conditions, startTime: lastTransitionTime, ...more } }, 'status')
+  }
+
+  ready(pod: Pod): Promise<void> {
+    return this.report(pod, 'Running', true)
+  }
+
+  /** Readies every pod that is not. Answers how many. */
+  async readyAll(): Promise<number> {
+    const waiting = (await this.activePods()).filter(pod => !isReady(pod))
+    for (const pod of waiting) await this.ready(pod)
+    return waiting.length
+  }
+
+  /** What the kubelet does when the containers of pods that are going have ended. */
+  async reap(): Promise<number> {
+    const going = (await this.pods()).filter(pod => pod.metadata.deletionTimestamp !== undefined)
+    for (const pod of going) await this.client.delete(PODS, this.namespace, pod.metadata.name, { gracePeriodSeconds: 0 })
+    return going.length
+  }
+
+  async stop(): Promise<void> {
+    ;(await this.manager).stop()
+  }
+}

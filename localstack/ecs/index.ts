@@ -14,13 +14,14 @@ import { type Metadata, metadataEndpoint } from './metadata.ts'
 import type { ContainerInstance, KeyValue, Resources } from './model.ts'
 import { registryDoor } from './registry.ts'
 import type { Runtime, RuntimeListener } from './runtime.ts'
-import { Ecs, type Throttle } from './service.ts'
+import { Ecs } from './service.ts'
 import type { Fetch } from './simulated/agent-call.ts'
 import { SimulatedImages } from './simulated/images.ts'
 import { SimulatedRuntime } from './simulated/runtime.ts'
 import type { Rule } from './simulated/stages.ts'
 import { EcsStore } from './store.ts'
 import { Tasks } from './tasks.ts'
+import { awsThrottle } from './throttle.ts'
 
 export interface EcsOptions {
   readonly engine: 'docker' | 'simulated'
@@ -32,8 +33,8 @@ export interface EcsOptions {
   readonly owner?: string
   /** Of each container instance. Default: all cores (they are shared out by time), and an equal part of nine tenths of the memory. */
   readonly nodeCapacity?: Resources
-  /** Refuse calls beyond AWS's rates. Off unless asked for. */
-  readonly throttle?: Throttle
+  /** Refuse calls beyond AWS's rates, as ThrottlingException. Off unless asked for. */
+  readonly throttle?: boolean
   /** For the simulated engine: what its containers do, and the seed of what they do by chance. */
   readonly simulation?: {
     readonly rules?: readonly Rule[]
@@ -78,7 +79,7 @@ export async function startEcs(options: EcsOptions, world: World, ports: { logs:
   const machine =
     options.engine === 'docker' ? await dockerMachine(options, world, ports.logs, store, tasks) : simulatedMachine(options, world, tasks)
   tasks.use(machine.runtime)
-  const service = new Ecs(world, store, tasks, options.throttle)
+  const service = new Ecs(world, store, tasks, options.throttle ? awsThrottle(world.clock) : undefined)
   const clusterName = options.cluster ?? 'default'
   const clusterArn = arn(world.identity, 'ecs', `cluster/${clusterName}`)
   service.operations.CreateCluster({ clusterName, capacityProviders: ['FARGATE', 'FARGATE_SPOT'] })

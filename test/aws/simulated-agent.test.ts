@@ -156,6 +156,23 @@ describe('a simulated pod', () => {
   })
 })
 
+test('calls beyond the rates of AWS are refused, and pass again later', async () => {
+  const clock = new ManualClock()
+  const kit = await ecsKit({ engine: 'simulated', nodes: 1, throttle: true }, 'x:1', { clock })
+  const refused = async (calls: number, call: () => Promise<unknown>) => {
+    const results = await Promise.allSettled(Array.from({ length: calls }, call))
+    for (const result of results)
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ name: 'ThrottlingException', message: 'Rate exceeded' })
+    return results.filter(({ status }) => status === 'rejected').length
+  }
+  expect(await refused(21, () => kit.define([{ name: 'app', memory: 8 }]))).toBe(1)
+  expect(await refused(103, () => kit.run('test'))).toBe(3)
+  await clock.advance(1000)
+  expect(await refused(2, () => kit.define([{ name: 'app', memory: 8 }]))).toBe(1)
+  expect(await refused(42, () => kit.run('test'))).toBe(2)
+  await kit.close()
+})
+
 describe('stages', () => {
   test('the same seed gives the same numbers, another one others', () => {
     const draw = (seed: string) => Array.from({ length: 5 }, randomFrom(seed))

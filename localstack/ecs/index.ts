@@ -48,8 +48,10 @@ export interface StartedEcs {
   readonly service: Service
   readonly registry: Door
   readonly clusterArn: string
-  /** Address at which tasks reach this machine; loopback where tasks are simulated. */
+  /** Address at which tasks reach the machine that they run on; loopback where tasks are simulated. */
   readonly gateway: string
+  /** That machine is this one: a server here can listen on the gateway's address. Not so where the engine has a virtual machine of its own. */
+  readonly gatewayIsHere: boolean
   /** Ends a task as AWS does when a host is retired or Spot capacity is taken back ("SpotInterruption", "TerminationNotice" ...). */
   interrupt(taskArn: string, stopCode: string, reason: string): void
   /**
@@ -69,6 +71,7 @@ interface Machine {
   readonly gateway: string
   readonly capacity: Resources
   readonly architecture: string
+  readonly gatewayIsHere: boolean
   readonly close?: () => void
 }
 
@@ -89,6 +92,7 @@ export async function startEcs(options: EcsOptions, world: World, ports: { logs:
     registry: registryDoor(machine.images),
     clusterArn,
     gateway: machine.gateway,
+    gatewayIsHere: machine.gatewayIsHere,
     interrupt(taskArn, stopCode, reason) {
       const task = store.tasks.get(taskArn)
       if (task) tasks.stop(task, stopCode, reason)
@@ -125,7 +129,9 @@ async function dockerMachine(options: EcsOptions, world: World, logs: Logs, stor
   metadata = await tellMetadata(world.dataDir, runtime.gateway, store)
   const capacity = { cpu: engine.cpus * 1024, memory: Math.floor(engine.memory / MIB) }
   const close = () => metadata?.close()
-  return { runtime, images: runtime.images, gateway: runtime.gateway, capacity, architecture: engine.architecture, close }
+  // A bridge without containers counts as down, so the list of interfaces does not show it; listening on its address works all the same.
+  const gatewayIsHere = metadata !== undefined
+  return { runtime, images: runtime.images, gateway: runtime.gateway, capacity, architecture: engine.architecture, gatewayIsHere, close }
 }
 
 /** On the port of the last time where that is free: running containers know no other. */
@@ -144,7 +150,7 @@ function simulatedMachine({ simulation = {} }: EcsOptions, world: World, listene
   const { rules = [], seed = 'zeroplane', agentSync } = simulation
   const images = new SimulatedImages(rules)
   const runtime = new SimulatedRuntime({ rules, seed, agentSync, images, listener, clock: world.clock })
-  return { runtime, images, gateway: '127.0.0.1', capacity: SIMULATED_NODE, architecture: 'x86_64' }
+  return { runtime, images, gateway: '127.0.0.1', capacity: SIMULATED_NODE, architecture: 'x86_64', gatewayIsHere: true }
 }
 
 const MIB = 1024 * 1024

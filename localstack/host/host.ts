@@ -7,7 +7,6 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { request } from 'node:https'
-import { networkInterfaces } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type LocalAws, startAws } from '../aws/index.ts'
 import { listenApi } from './api-server.ts'
@@ -75,9 +74,9 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
   const step = progress.step('Functions')
   step.say('starting')
   const aws = await startLocalAws(options, folder, database?.port, undo)
-  const containers = containerSide(aws.ecs?.gateway)
+  const containers = containerSide(aws.ecs)
   const certificate = await serverCertificate(folder.path('pki'), [...NAMES, containers.hostName], Date.now())
-  setAwsEnvironment(aws.endpoint, aws.identity.region)
+  setAwsEnvironment(aws.endpoint, aws.identity.region, database && `http://127.0.0.1:${database.port}`)
   const [provisioned] = await all(provisionPipeline(aws), database?.ready)
   signal.throwIfAborted()
 
@@ -190,11 +189,10 @@ async function startLocalAws(
 }
 
 /** How containers reach the API: the name they use, and the address of ours that it leads to. */
-function containerSide(gateway: string | undefined): { hostName: string; address: string } {
-  if (gateway === undefined) return { hostName: '127.0.0.1', address: '127.0.0.1' }
-  const own = Object.values(networkInterfaces()).some(addresses => addresses?.some(({ address }) => address === gateway))
+function containerSide(ecs: LocalAws['ecs']): { hostName: string; address: string } {
+  if (ecs === undefined) return { hostName: '127.0.0.1', address: '127.0.0.1' }
   // Docker Desktop keeps the engine in a machine of its own, which knows this one by a name and forwards to its loopback.
-  return own ? { hostName: gateway, address: gateway } : { hostName: 'host.docker.internal', address: '127.0.0.1' }
+  return ecs.gatewayIsHere ? { hostName: ecs.gateway, address: ecs.gateway } : { hostName: 'host.docker.internal', address: '127.0.0.1' }
 }
 
 /** The administrator's token, made once per data folder. */

@@ -3,7 +3,7 @@ import type { Environment } from '../../shared/aws/environment.ts'
 import type { LocalAws } from '../aws/index.ts'
 import { functionArn } from './lambda.ts'
 import type { HostOptions } from './options.ts'
-import { NAMES, type Provisioned } from './provision.ts'
+import { CLUSTER, NAMES, type Provisioned } from './provision.ts'
 
 /** The SDK must see these endpoints and nothing of the user's own account. */
 const FOREIGN = [
@@ -15,10 +15,12 @@ const FOREIGN = [
   'AWS_ROLE_ARN',
 ]
 
-export function setAwsEnvironment(endpoint: string, region: string): void {
+/** `dynamodb`: where DynamoDB Local itself listens. The SDK asks it directly; the local AWS passes it on for everybody else. */
+export function setAwsEnvironment(endpoint: string, region: string, dynamodb: string | undefined): void {
   for (const name of Object.keys(process.env)) if (FOREIGN.includes(name) || name.startsWith('AWS_ENDPOINT_URL')) delete process.env[name]
   Object.assign(process.env, {
     AWS_ENDPOINT_URL: endpoint,
+    ...(dynamodb && { AWS_ENDPOINT_URL_DYNAMODB: dynamodb }),
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
@@ -53,7 +55,7 @@ export function setFunctionEnvironment({
   const role = (name: string) => `arn:aws:iam::${account}:role/${name}`
   const environment: Environment = {
     TABLE_NAME: NAMES.table,
-    CLUSTER_NAME: 'default',
+    CLUSTER_NAME: CLUSTER,
     ADMIN_TOKEN: adminToken,
     ADMIN_PRINCIPALS: '',
     WORK_QUEUE_URL: provisioned.workQueueUrl,

@@ -6,6 +6,9 @@ import type { LocalAws } from '../aws/index.ts'
 import { type JsonCall, JsonCallError, jsonClient } from './json-rpc.ts'
 import { functionArn } from './lambda.ts'
 
+/** The Kubernetes cluster that paths without a name mean. */
+export const CLUSTER = 'default'
+
 export const NAMES = {
   table: 'zeroplane',
   work: 'zeroplane-work.fifo',

@@ -7,10 +7,12 @@ import { disruptionController } from './disruption.ts'
 import { endpointsController } from './endpoints.ts'
 import { endpointSliceController } from './endpointslice.ts'
 import { endpointSliceMirroringController } from './endpointslicemirroring.ts'
+import { ephemeralVolumeController } from './ephemeralvolume.ts'
 import { garbageCollector } from './garbagecollector.ts'
 import { jobController } from './job.ts'
 import { namespaceController } from './namespace.ts'
 import { nodeLifecycleController } from './nodelifecycle.ts'
+import { persistentVolumeBinder } from './persistentvolumebinder.ts'
 import { podGarbageCollector } from './podgc.ts'
 import { replicaSetController } from './replicaset.ts'
 import { replicationController } from './replicationcontroller.ts'
@@ -18,6 +20,7 @@ import { resourceQuotaController } from './resourcequota.ts'
 import { rootCaPublisher } from './rootca.ts'
 import { scheduler } from './scheduler.ts'
 import { serviceAccountController } from './serviceaccount.ts'
+import { serviceAccountTokenController } from './serviceaccounttoken.ts'
 import { statefulSetController } from './statefulset.ts'
 import { taintEvictionController } from './tainteviction.ts'
 import { ttlAfterFinishedController } from './ttlafterfinished.ts'
@@ -33,10 +36,12 @@ export const controllers: readonly Controller[] = [
   endpointsController,
   endpointSliceController,
   endpointSliceMirroringController,
+  ephemeralVolumeController,
   garbageCollector,
   jobController,
   namespaceController,
   nodeLifecycleController,
+  persistentVolumeBinder,
   podGarbageCollector,
   replicaSetController,
   replicationController,
@@ -46,6 +51,7 @@ export const controllers: readonly Controller[] = [
   rootCaPublisher(() => process.env.API_CA),
   scheduler,
   serviceAccountController,
+  serviceAccountTokenController,
   statefulSetController,
   taintEvictionController,
   ttlAfterFinishedController,

@@ -1,10 +1,12 @@
 // One cluster, put together: every function that reads or writes objects does it through the same kinds, rules and admission.
 import { ADMISSION } from './admission/index.ts'
+import { rbacEscalation } from './admission/rbac-escalation.ts'
 import { createMachinery } from './apimachinery/create-machinery.ts'
 import type { Machinery } from './apimachinery/machinery.ts'
 import { Registry } from './apimachinery/registry.ts'
 import type { ResourceDefinition } from './apimachinery/resource.ts'
 import { schemaEngines } from './apimachinery/schema-engines.ts'
+import { RbacAuthorizer } from './auth/rbac.ts'
 import { BUILT_IN } from './resources/index.ts'
 import type { Store } from './store/types.ts'
 
@@ -17,5 +19,11 @@ export interface ClusterOptions {
 }
 
 export function openCluster({ store, now, resources = BUILT_IN }: ClusterOptions): Machinery {
-  return createMachinery({ store, registry: new Registry(resources), engines: schemaEngines, admission: ADMISSION, now })
+  return createMachinery({
+    store,
+    registry: new Registry(resources),
+    engines: schemaEngines,
+    admission: [...ADMISSION, rbacEscalation(new RbacAuthorizer(store))],
+    now,
+  })
 }

@@ -1,5 +1,6 @@
 // The API function without Lambda: everything it depends on is passed in, and what comes out is Request -> Response.
 import type { Machinery } from '../../shared/apimachinery/machinery.ts'
+import { OpenApi } from '../../shared/apimachinery/openapi/route.ts'
 import type { ResourceDefinition } from '../../shared/apimachinery/resource.ts'
 import { createServer, type ExtraRoute, type Handler } from '../../shared/apimachinery/server/server.ts'
 import { BearerAuthenticator, type StaticToken, staticTokens } from '../../shared/auth/bearer.ts'
@@ -10,6 +11,7 @@ import { loadSigningKey } from '../../shared/auth/signing-key.ts'
 import { tokenAction } from '../../shared/auth/token-request.ts'
 import type { Authenticator } from '../../shared/auth/types.ts'
 import { openCluster } from '../../shared/cluster.ts'
+import { builtInResources, DEFAULT_SERVICE_CIDR } from '../../shared/resources/index.ts'
 import type { Store } from '../../shared/store/types.ts'
 import { bootstrap } from './bootstrap.ts'
 import { issuerRoutes } from './issuer-routes.ts'
@@ -42,8 +44,8 @@ const MAX_WATCH = 30 * 60 * 1000
 
 /** Starts the API on a store: the built-in objects are there when this returns. */
 export async function createApi(dependencies: ApiDependencies): Promise<Api> {
-  const { store, now, maxWatch = MAX_WATCH } = dependencies
-  const machinery = openCluster({ store, now, resources: dependencies.resources })
+  const { store, now, serviceCidr = DEFAULT_SERVICE_CIDR, maxWatch = MAX_WATCH } = dependencies
+  const machinery = openCluster({ store, now, resources: dependencies.resources ?? builtInResources({ serviceCidr }) })
   const { registry } = machinery
   const serverAddress = dependencies.serverAddress ?? 'localhost:6443'
   const key = await loadSigningKey(store)
@@ -53,7 +55,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
   const accounts = registry.storage({ group: '', resource: 'serviceaccounts' })?.definition
   if (accounts !== undefined) registry.register({ ...accounts, actions: { ...accounts.actions, token: tokenAction(tokens) } })
   for (const review of reviewResources(bearer, authorizer, authorizer)) registry.register(review)
-  await bootstrap(machinery, dependencies.serviceCidr ?? '10.96.0.0/16')
+  await bootstrap(machinery, serviceCidr)
+  const openApi = new OpenApi({ registry, version: VERSION.gitVersion })
   const handle = createServer({
     machinery,
     authenticators: [...(dependencies.authenticators ?? []), bearer],
@@ -61,7 +64,10 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
     version: VERSION,
     serverAddress,
     extraRoutes: dependencies.extraRoutes,
-    documents: issuerRoutes(DEFAULT_ISSUER, serverAddress, key),
+    documents: [
+      ...issuerRoutes(DEFAULT_ISSUER, serverAddress, key),
+      { prefix: '/openapi', handle: (request, url) => openApi.respond(request, url, machinery.now()) },
+    ],
     maxWatch,
     onError: dependencies.onError,
   })

@@ -9,8 +9,7 @@ import { ecsOf } from '../../shared/aws/pods.ts'
 import { storeOf } from '../../shared/aws/providers.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
-import { BUILT_IN } from '../../shared/resources/index.ts'
-import { pod } from '../../shared/resources/pod.ts'
+import { builtInResources } from '../../shared/resources/index.ts'
 import { agentRoute } from './agents.ts'
 import { createApi } from './app.ts'
 import { requestOf, type StreamedResponse, streamedOf } from './function-url.ts'
@@ -36,7 +35,7 @@ const streams = { log: podLogStream({ reader: () => reader, now: Date.now, longe
 
 const api = createApi({
   store,
-  resources: BUILT_IN.map(definition => (definition.group === '' && definition.resource === 'pods' ? pod(streams) : definition)),
+  resources: builtInResources({ serviceCidr: SERVICE_CIDR, streams }),
   serviceCidr: SERVICE_CIDR,
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
   authenticators: [

@@ -179,9 +179,9 @@ async function bodyObject(
 }
 
 async function create(call: ResourceRequest, target: Target): Promise<Response> {
-  const negotiated = negotiate(call.request, call.query, TRANSFORMS)
-  const [object, context] = await bodyObject(call, target.endpoint, 'CreateOptions')
   const { definition } = target.endpoint
+  const negotiated = negotiate(call.request, call.query, definition.virtual === undefined ? TRANSFORMS : {})
+  const [object, context] = await bodyObject(call, target.endpoint, 'CreateOptions')
   const created = await createObject(call.machinery, target, object, context)
   if (definition.virtual !== undefined && created.kind !== definition.kind) return answerPlain(call.responder, negotiated, 201, created)
   return answerObject(call.responder, negotiated, 201, created, target.endpoint)

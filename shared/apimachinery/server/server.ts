@@ -1,6 +1,6 @@
 // The API server: a pure Request -> Response on web-standard types. Who is it, whom does he act for, may he, what does he want.
 import { createHash } from 'node:crypto'
-import { impersonate } from '../../auth/impersonation.ts'
+import { Impersonation } from '../../auth/impersonation.ts'
 import { ANONYMOUS, type Authenticator, type Authorizer, InvalidCredentialsError, MASTERS, withAuthenticated } from '../../auth/types.ts'
 import type { UserInfo } from '../context.ts'
 import { aggregated, apiGroup, apiGroupList, apiResourceList, apiVersions, type DiscoveryGroup, discoveryGroups } from '../discovery.ts'
@@ -53,12 +53,14 @@ export function createServer(options: ServerOptions): Handler {
 
 class Server {
   readonly #options: ServerOptions
+  readonly #impersonation: Impersonation
   #discovery:
     | { readonly generation: number; readonly groups: readonly DiscoveryGroup[]; readonly documents: Map<string, Aggregated> }
     | undefined
 
   constructor(options: ServerOptions) {
     this.#options = options
+    this.#impersonation = new Impersonation(options.authorizer)
   }
 
   async handle(request: Request): Promise<Response> {
@@ -90,7 +92,7 @@ class Server {
 
   async #user(request: Request, info: RequestInfo): Promise<UserInfo> {
     const user = await this.#authenticate(request)
-    return impersonate(request.headers, user, info, this.#options.authorizer)
+    return this.#impersonation.apply(request.headers, user, info)
   }
 
   async #authenticate(request: Request): Promise<UserInfo> {

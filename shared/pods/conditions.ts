@@ -37,6 +37,8 @@ export function podConditions({ pod, statuses, phase, sandbox, now }: ConditionI
       observedGeneration: pod.metadata.generation,
       ...(reason === undefined ? {} : { reason }),
       ...(message === undefined ? {} : { message }),
+      // Never told by kubelet either; null is how the API says so.
+      lastProbeTime: null as unknown as undefined,
       lastTransitionTime: earlier?.status === text ? (earlier.lastTransitionTime ?? timestamp(now)) : timestamp(now),
     }
   })

@@ -46,8 +46,15 @@ export async function imagesFailed(
   return { requeueAfter: SHOWN_MS / 1000 }
 }
 
-/** Between two tries. Answers the pod as it is then. */
-export async function imagesBackOff(pod: Pod, context: ControllerContext): Promise<void> {
+/** Between two tries: nothing else is done until the next. */
+export async function waitForImages(pod: Pod, { failures = 1, retryAt = 0 }: TaskRecord, context: ControllerContext): Promise<Outcome> {
+  const shown = retryAt - backOff(failures) + SHOWN_MS - context.now()
+  if (shown > 0) return { requeueAfter: shown / 1000 }
+  await tellBackOff(pod, context)
+  return { requeueAfter: Math.max(0, retryAt - context.now()) / 1000 }
+}
+
+async function tellBackOff(pod: Pod, context: ControllerContext): Promise<void> {
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
   const waiting = new Map<string, { reason: string; message: string }>()
   for (const { name, state } of statuses) {

@@ -10,7 +10,7 @@ import { issueToken } from './agent-token.ts'
 import { backOff } from './back-off.ts'
 import { podContainers } from './containers.ts'
 import { type Ecs, EcsError, LaunchFailure, type Task } from './ecs.ts'
-import { fieldPathOf, imagesBackOff, imagesFailed } from './image-trouble.ts'
+import { fieldPathOf, imagesFailed, waitForImages } from './image-trouble.ts'
 import type { ImageLookup, ResolvedImage } from './images/lookup.ts'
 import { InvalidImageName } from './images/reference.ts'
 import { ImageError } from './images/registry.ts'
@@ -59,8 +59,7 @@ export class Launcher {
       pod.status?.observedGeneration !== undefined &&
       pod.metadata.generation !== pod.status.observedGeneration
     if (record?.retryAt !== undefined && record.retryAt > now && !edited) {
-      await imagesBackOff(pod, context)
-      return { requeueAfter: (record.retryAt - now) / 1000 }
+      return waitForImages(pod, record, context)
     }
     const unmounted = volumeProblems(pod)
     if (unmounted.length > 0) {

@@ -52,7 +52,7 @@ function containerPlan(pod: Pod, { container, role }: PodContainer, sources: Sou
     lifecycle: container.lifecycle,
     ports: (container.ports ?? []).map(({ name, containerPort }) => ({ name, containerPort })),
     restartCount: status?.restartCount ?? 0,
-    lastState: status?.lastState,
+    lastState: status?.lastState?.terminated ? status.lastState : undefined,
     done: stays ? status.state : undefined,
   }
   try {

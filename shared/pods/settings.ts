@@ -16,7 +16,7 @@ export interface PodSettings {
   readonly subnets: readonly Subnet[]
   readonly securityGroups: readonly string[]
   /** Looking an image up brings it to the machine that runs it. */
-  readonly imagesPresent: boolean
+  readonly imagesPresent?: boolean
   /** Each node is an ECS container instance; otherwise nodes stand for Fargate capacity. */
   readonly containerInstances: boolean
 }

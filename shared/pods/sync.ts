@@ -1,5 +1,5 @@
 // The control plane's end of the agents' sync call (agent-protocol.ts has the rules): Request -> Response.
-import type { Pod } from '../api/core/v1.ts'
+import type { Pod, PodStatus } from '../api/core/v1.ts'
 import type { Client } from '../apimachinery/client.ts'
 import type { Reader } from '../apimachinery/context.ts'
 import { asStatusError, badRequest, isStatus, StatusError, tooLarge, unauthorized } from '../apimachinery/status-error.ts'
@@ -107,7 +107,7 @@ async function record(claims: AgentClaims, report: Report, { client, now }: Agen
       finished: known.finished || report.finished || undefined,
     }
     const status = podStatus(pod, { now: now(), report })
-    if (equal(status, pod.status) && next.finished === known.finished && next.task === known.task) return pod
+    if (isKnown(pod, status) && next.finished === known.finished && next.task === known.task) return pod
     try {
       return await client.updateStatus<Pod>(PODS, { ...pod, metadata: withRecord(pod.metadata, next), status })
     } catch (error) {
@@ -117,6 +117,17 @@ async function record(claims: AgentClaims, report: Report, { client, now }: Agen
   }
 }
 
+/** Deleting a pod makes a new generation of it; that alone is not worth a write that nobody waits for. */
+function isKnown(pod: Pod, status: PodStatus): boolean {
+  if (pod.metadata.deletionTimestamp === undefined) return equal(status, pod.status)
+  const plain = ({ conditions, ...rest }: PodStatus = {}) => ({
+    ...rest,
+    observedGeneration: undefined,
+    conditions: conditions?.map(condition => ({ ...condition, observedGeneration: undefined })),
+  })
+  return equal(plain(status), plain(pod.status))
+}
+
 /** Nothing has run yet and every container waits for what it is known to wait for: the first start is soon enough to write of. */
 function saysNothing(pod: Pod, { containers, finished }: Report): boolean {
   const known = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
@@ -124,7 +135,11 @@ function saysNothing(pod: Pod, { containers, finished }: Report): boolean {
     !finished &&
     containers.every(({ name, state, lastState }) => {
       const before = known.find(status => status.name === name)
-      return lastState === undefined && state.waiting !== undefined && state.waiting.reason === before?.state?.waiting?.reason
+      return (
+        state.waiting !== undefined &&
+        state.waiting.reason === before?.state?.waiting?.reason &&
+        equal(lastState ?? {}, before.lastState ?? {})
+      )
     })
   )
 }

@@ -187,6 +187,8 @@ class Call {
     const name = fullName(this.#reference)
     if (response.status === 404) return `${name}: not found${said && !/not found/i.test(said) ? `: ${said}` : ''}`
     if (response.status === 401 || response.status === 403) return this.#denied(said).message
+    // A mirror tells what the registry that was meant has said.
+    if (this.#mirror && said) return said
     return `unexpected status from GET request to ${response.url}: ${response.status} ${response.statusText}${said ? `: ${said}` : ''}`
   }
 

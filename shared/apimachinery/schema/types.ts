@@ -22,6 +22,8 @@ export interface StructSchema {
   readonly nullable: boolean
   /** A custom resource's: nothing is left out because it is empty, and JSON types are checked as they are. */
   readonly structural: boolean
+  /** How a custom resource's type is published: its definition knows more than what is needed here. */
+  published?(version: 'v2' | 'v3'): Record<string, unknown>
 }
 
 export interface MapSchema {

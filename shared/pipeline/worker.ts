@@ -216,7 +216,9 @@ export class Worker {
     }
     const failures = this.#memory.failed(item)
     const wait = backoff(failures)
-    log.warn({ ...where, failures, wait }, 'reconcile failed')
+    // The first failure is mostly a lost race, and over at once.
+    if (failures === 1) log.debug(where, 'reconcile failed, trying again')
+    else log.warn({ ...where, failures, wait }, 'reconcile failed')
     if (failures >= TELL_FROM_FAILURES) {
       const message = error instanceof Error ? error.message : String(error)
       await this.#tell(controller, item.key, `${message}; tried ${failures} times, next try in ${Math.ceil(wait / 1000)} s`)

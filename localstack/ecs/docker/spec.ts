@@ -143,6 +143,8 @@ export function sandboxOptions(
     Image: context.image,
     Labels: labelsOf(spec, SANDBOX, context.owner),
     Hostname: hostname(spec),
+    // It heeds no other, and an engine that shuts down would wait for it.
+    StopSignal: 'SIGKILL',
     HostConfig: {
       NetworkMode: context.network,
       CgroupParent: context.cgroupParent,

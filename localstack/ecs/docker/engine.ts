@@ -1,5 +1,7 @@
 // The connection to a Docker Engine. While the engine is away (restarted by its owner), calls wait for it: every call made here can be
 // made twice.
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { EcsUnavailableError } from '../errors.ts'
@@ -33,7 +35,7 @@ export class Engine {
   }
 
   /** @throws EcsUnavailableError */
-  static async connect(docker = new Docker()): Promise<Engine> {
+  static async connect(docker = connect()): Promise<Engine> {
     try {
       return new Engine(docker, (await docker.info()) as DockerInfo)
     } catch (error) {
@@ -56,9 +58,20 @@ export class Engine {
     }
   }
 
+  /** Ends every call, also those that wait for something to happen: output that is followed, containers that are waited for. */
   close(): void {
     this.#closed = true
+    ;(this.docker.modem as { agent?: HttpAgent }).agent?.destroy()
   }
+}
+
+/** Its connections are our own, so that they can all be ended: a followed log would keep the process alive for ever. */
+function connect(): Docker {
+  const docker = new Docker()
+  const modem = docker.modem as { protocol?: string; agent?: HttpAgent }
+  if (modem.protocol === 'http') modem.agent = new HttpAgent({ keepAlive: true })
+  else if (modem.protocol === 'https') modem.agent = new HttpsAgent({ keepAlive: true })
+  return docker
 }
 
 interface DockerInfo {

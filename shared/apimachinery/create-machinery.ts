@@ -24,7 +24,7 @@ export function createMachinery({ store, registry, engines, admission, now = Dat
     engines,
     admission: new AdmissionChain(admission),
     now,
-    client: createClient(() => machinery, SYSTEM),
+    client: createClient(() => machinery, SYSTEM, 'kube-apiserver'),
   }
   return machinery
 }

@@ -95,7 +95,7 @@ function subresourcesOf({ definition, kind }: Endpoint): Subresource[] {
       name,
       kind: action.kind?.kind ?? kind,
       group: action.kind?.group || undefined,
-      version: action.kind?.version || undefined,
+      version: action.kind?.group ? action.kind.version : undefined,
       verbs: [...action.verbs].sort(),
     })
   }
@@ -107,7 +107,7 @@ const isStored = ({ definition }: Endpoint) => definition.virtual === undefined 
 
 /** The kind's identity in its storage version, shortened: clients see by it whether versions share objects. */
 function storageVersionHash({ collection, storage, definition }: Endpoint): string {
-  const name = [storage.group ?? collection.group, storage.version, storage.kind ?? definition.kind].join('/')
+  const name = `${definition.storedUpstreamAs ?? `${storage.group ?? collection.group}/${storage.version}`}/${storage.kind ?? definition.kind}`
   return createHash('sha256').update(name).digest().subarray(0, 8).toString('base64')
 }
 

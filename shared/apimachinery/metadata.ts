@@ -163,3 +163,27 @@ export function standardFinalizerErrors(finalizers: readonly string[]): FieldErr
       : [invalid(`metadata.finalizers[${i}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')],
   )
 }
+
+const ORDER = [
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+] as const
+
+/** The members in the order in which upstream writes them, for people who read JSON. */
+export function ordered(metadata: ObjectMeta): ObjectMeta {
+  const sorted: Record<string, unknown> = {}
+  for (const key of ORDER) if (metadata[key] !== undefined) sorted[key] = metadata[key]
+  return sorted as unknown as ObjectMeta
+}

@@ -28,6 +28,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly categories?: readonly string[]
   /** Every served version; exactly one has `storage`. Discovery orders them by Kubernetes' version priority. */
   readonly versions: readonly VersionDefinition[]
+  /** "group/version" that upstream keeps in its store where it is another than ours: discovery's storageVersionHash tells it. */
+  readonly storedUpstreamAs?: string
   /** Default: create, delete, deletecollection, get, list, patch, update, watch. */
   readonly verbs?: readonly Verb[]
 

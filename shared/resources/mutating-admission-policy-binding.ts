@@ -9,6 +9,7 @@ export default defineResource<MutatingAdmissionPolicyBinding>({
   singular: 'mutatingadmissionpolicybinding',
   kind: 'MutatingAdmissionPolicyBinding',
   namespaced: false,
+  storedUpstreamAs: 'admissionregistration.k8s.io/v1beta1',
   categories: ['api-extensions'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding' }],
   generation: specChanged,

@@ -57,7 +57,8 @@ export function tableOf(
     rows: objects.map(object => {
       const conditions = definition.rowConditions?.(object)
       return {
-        cells: cells.call(definition, object, options.now),
+        // A bookmark's object has no name.
+        cells: cells.call(definition, object, options.now).map(cell => (cell === undefined ? '' : cell)),
         ...(conditions === undefined || conditions.length === 0 ? {} : { conditions }),
         object: includedObject(object, options),
       }

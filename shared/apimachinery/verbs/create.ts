@@ -5,7 +5,7 @@ import type { Attributes } from '../admission.ts'
 import type { RequestContext } from '../context.ts'
 import type { FieldError } from '../field-error.ts'
 import { keyOf, type Machinery, type Target, toStorage } from '../machinery.ts'
-import { dedupeOwners, fillSystemFields, generateName, validateMetadata } from '../metadata.ts'
+import { dedupeOwners, fillSystemFields, generateName, ordered, validateMetadata } from '../metadata.ts'
 import { unsignedError } from '../request/options.ts'
 import type { Begun } from '../resource.ts'
 import * as status from '../status-error.ts'
@@ -68,6 +68,7 @@ async function storeOnce(machinery: Machinery, target: Target, object: KubeObjec
     for (const warning of definition.warnings?.(object, undefined, context) ?? []) context.warn(warning)
     await machinery.admission.validate(attributesOf(target, object, context))
     const key = keyOf({ ...target, name: object.metadata.name ?? '' })
+    object.metadata = ordered(object.metadata)
     if (context.dryRun) {
       if ((await machinery.store.get(collection, key)) !== undefined) throw new ExistsError(key)
       return object

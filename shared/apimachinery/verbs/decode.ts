@@ -88,6 +88,9 @@ export function decodeValue(
   if (target === undefined) throw mismatch(apiVersion, kind, expected)
   sent.apiVersion = apiVersion
   sent.kind = kind
+  // An empty list is left out of objects, but here it means something: the client gives up all that is known about owners.
+  const { managedFields } = (sent.metadata ?? {}) as { managedFields?: unknown }
+  const forgetsOwners = Array.isArray(managedFields) && managedFields.length === 0
   let decoded: ReturnType<Engines['decode']>
   try {
     decoded = engines.decode(sent, target.schema, parsed)
@@ -98,6 +101,7 @@ export function decodeValue(
       )
     throw error
   }
+  if (forgetsOwners) decoded.object.metadata.managedFields = [{}]
   reportProblems(decoded.unknown, decoded.warnings, context.fieldValidation, context, kind, apiVersion, expected)
   return decoded.object
 }
@@ -124,16 +128,12 @@ function reportProblems(
 function mismatch(apiVersion: string, kind: string, expected: Expected): StatusError {
   const version = JSON.stringify(versionOf(apiVersion))
   const handled = `${kind} in version ${version} cannot be handled as a ${expected.kind}`
-  const known = findKind(apiVersion, kind) !== undefined || isListOfKnown(apiVersion, kind)
-  if (!known) {
-    // Older versions of a kind are known to upstream's scheme although they are served no more.
-    if (kind === expected.kind && isLegacyGroup(apiVersion, expected.apiVersion)) {
-      return badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`)
-    }
-    return badRequest(`${handled}: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} ${SCHEME}`)
-  }
-  if (kind === expected.kind && groupOf(apiVersion) === groupOf(expected.apiVersion)) {
+  // Other versions of the kind are known to upstream's scheme, also those that are served no more.
+  if (kind === expected.kind && (isOlderGroup(apiVersion, expected.apiVersion) || isOtherVersion(apiVersion, kind, expected.apiVersion))) {
     return badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`)
+  }
+  if (findKind(apiVersion, kind) === undefined && !isListOfKnown(apiVersion, kind)) {
+    return badRequest(`${handled}: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} ${SCHEME}`)
   }
   const from = `${versionOf(apiVersion)}.${kind}`
   const into = `${internalPackage(expected.apiVersion)}.${expected.kind}`
@@ -141,10 +141,12 @@ function mismatch(apiVersion: string, kind: string, expected: Expected): StatusE
 }
 
 const isListOfKnown = (apiVersion: string, kind: string) => kind.endsWith('List') && findKind(apiVersion, kind.slice(0, -4)) !== undefined
-const GENERIC = ['List', 'Status', 'DeleteOptions', 'ListOptions']
-const isLegacyGroup = (apiVersion: string, expected: string) =>
-  (groupOf(apiVersion) === 'extensions' && ['apps', 'networking.k8s.io', 'policy'].includes(groupOf(expected))) ||
-  (groupOf(apiVersion) === groupOf(expected) && /^v\d+(alpha|beta)\d+$/.test(versionOf(apiVersion)) && !GENERIC.includes(expected))
+/** Kinds that began in the group "extensions". */
+const isOlderGroup = (apiVersion: string, expected: string) =>
+  apiVersion === 'extensions/v1beta1' && ['apps', 'networking.k8s.io', 'policy'].includes(groupOf(expected))
+const isOtherVersion = (apiVersion: string, kind: string, expected: string) =>
+  groupOf(apiVersion) === groupOf(expected) &&
+  (findKind(apiVersion, kind) !== undefined || /^v\d+(alpha|beta)\d+$/.test(versionOf(apiVersion)))
 
 export function goKind(value: unknown): string {
   if (Array.isArray(value)) return 'array'

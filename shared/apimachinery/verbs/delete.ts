@@ -73,9 +73,9 @@ export async function deleteObject(
 async function remove(machinery: Machinery, target: Target, current: Stored, context: RequestContext): Promise<Deleted> {
   const { collection, definition } = target.endpoint
   if (context.dryRun) return answer(target, current.object, true)
-  await machinery.store.delete(collection, current.key, current.object, current.revision)
-  await definition.afterDelete?.(current.object, context)
-  return answer(target, current.object, true)
+  const { object } = await machinery.store.delete(collection, current.key, current.object, current.revision)
+  await definition.afterDelete?.(object, context)
+  return answer(target, object, true)
 }
 
 const shown = (object: KubeObject): Deleted => ({ answer: object, isObject: true, gone: false, last: object })

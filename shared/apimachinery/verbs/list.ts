@@ -111,6 +111,11 @@ async function page(
         limit: limit === undefined ? undefined : limit - found.length,
       })
     } catch (error) {
+      // A token of another kind's list may name a revision that this one has not reached: it shows what is there.
+      if (error instanceof FutureError && after !== undefined) {
+        revision = undefined
+        continue
+      }
       throw await translate(machinery, target, error, position, prefix)
     }
     revision = result.revision

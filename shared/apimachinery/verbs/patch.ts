@@ -64,6 +64,7 @@ export async function patchObject(
     {
       part,
       retries: RETRIES,
+      onlyExisting: true,
       desired: current => {
         const object = patched(machinery.engines, current as KubeObject, patch, expected, context)
         target.endpoint.version.defaults?.(object)

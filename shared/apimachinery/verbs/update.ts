@@ -6,7 +6,7 @@ import type { Attributes } from '../admission.ts'
 import type { RequestContext } from '../context.ts'
 import { type FieldError, invalid } from '../field-error.ts'
 import { keyOf, type Machinery, type Target, toStorage, toVersion } from '../machinery.ts'
-import { standardFinalizerErrors, validateMetadataUpdate } from '../metadata.ts'
+import { ordered, standardFinalizerErrors, validateMetadataUpdate } from '../metadata.ts'
 import { equalButForTimes } from '../objects.ts'
 import { unsignedError } from '../request/options.ts'
 import type { Begun, PartStrategy } from '../resource.ts'
@@ -183,6 +183,7 @@ async function replace(
       done = true
       return old
     }
+    object.metadata = ordered(object.metadata)
     if (context.dryRun) return object
     const stored = await write(() => machinery.store.update(collection, current.key, object, current.revision))
     await begun?.commit?.()

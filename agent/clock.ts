@@ -1,18 +1,8 @@
 // Time, injected: tests turn it by hand.
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number
-  /** Calls back once after so many milliseconds; the answer calls it off. */
-  after(milliseconds: number, callback: () => void): () => void
-}
+import type { Clock } from '../shared/clock.ts'
 
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  after(milliseconds, callback) {
-    const timer = setTimeout(callback, milliseconds)
-    return () => clearTimeout(timer)
-  },
-}
+export { type Clock, systemClock } from '../shared/clock.ts'
+export { timestamp } from '../shared/controllers/time.ts'
 
-/** RFC 3339 with whole seconds, as metav1.Time is written. */
-export const timestamp = (milliseconds: number) => new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z')
+/** Calls back once after so many milliseconds; the answer calls it off. */
+export const after = (clock: Clock, milliseconds: number, callback: () => void) => clock.at(clock.now() + milliseconds, callback)

@@ -8,7 +8,7 @@ import {
   type PodPlan,
   TERMINATION_MESSAGE_LIMIT,
 } from '../shared/pods/agent-protocol.ts'
-import { type Clock, timestamp } from './clock.ts'
+import { after, type Clock, timestamp } from './clock.ts'
 import { CrashLoop, goDuration } from './crash-loop.ts'
 import { Holder, type Refusal, type Usage } from './holder.ts'
 import { perform } from './hooks.ts'
@@ -149,7 +149,7 @@ export class Container {
       this.#pulled()
       this.#context.event('Warning', 'Failed', `Error: ${this.plan.configError}`, this.name)
       this.#moved({ waiting: { reason: 'CreateContainerConfigError', message: this.plan.configError } })
-      this.#cancelRetry = this.#context.clock.after(CONFIG_RETRY_MS, () => void this.start())
+      this.#cancelRetry = after(this.#context.clock, CONFIG_RETRY_MS, () => void this.start())
       return
     }
     await this.#holderReady
@@ -171,7 +171,7 @@ export class Container {
     const deadline = this.#context.clock.now() + graceMs
     this.#stopProbers()
     this.#context.event('Normal', 'Killing', message, this.name)
-    const cancelKill = this.#context.clock.after(graceMs, () => this.#holder.kill())
+    const cancelKill = after(this.#context.clock, graceMs, () => this.#holder.kill())
     ended.then(cancelKill)
     const preStop = this.plan.lifecycle?.preStop
     if (preStop && graceMs > 0) {
@@ -179,7 +179,7 @@ export class Container {
       if (failure !== null) this.#context.event('Warning', 'FailedPreStopHook', 'PreStopHook failed', this.name)
       if (this.#context.clock.now() + LEAST_GRACE_MS > deadline) {
         cancelKill()
-        ended.then(this.#context.clock.after(LEAST_GRACE_MS, () => this.#holder.kill()))
+        ended.then(after(this.#context.clock, LEAST_GRACE_MS, () => this.#holder.kill()))
       }
     }
     this.#holder.signal(this.plan.stopSignal ?? this.#context.image(this.name).stopSignal ?? 'SIGTERM')
@@ -205,7 +205,7 @@ export class Container {
 
   #open() {
     // Setup runs beside us; it takes some tens of milliseconds.
-    if (!this.#holder.open(this.#pod.terminationGracePeriodSeconds)) this.#context.clock.after(SETUP_POLL_MS, () => this.#open())
+    if (!this.#holder.open(this.#pod.terminationGracePeriodSeconds)) after(this.#context.clock, SETUP_POLL_MS, () => this.#open())
   }
 
   async #begun() {
@@ -322,7 +322,7 @@ export class Container {
     this.#lastState = this.#state
     const message = `back-off ${goDuration(delay)} restarting failed container=${this.name} pod=${pod}`
     this.#moved({ waiting: { reason: 'CrashLoopBackOff', message } })
-    this.#cancelRetry = this.#context.clock.after(delay, () => this.#again(now))
+    this.#cancelRetry = after(this.#context.clock, delay, () => this.#again(now))
   }
 
   /** Somebody killed the holder, and the kernel everything below it. */

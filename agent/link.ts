@@ -2,7 +2,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { ACKNOWLEDGED_HEADER, type AgentEvent, type Orders, type PodPlan, type Report, SYNC_PATH } from '../shared/pods/agent-protocol.ts'
-import type { Clock } from './clock.ts'
+import { after, type Clock } from './clock.ts'
 
 export interface LinkOptions {
   readonly url: string
@@ -100,7 +100,7 @@ export class Link {
       }
       if (this.#news || this.#closed) continue
       await new Promise<void>(resolve => {
-        const cancel = clock.after(wait, resolve)
+        const cancel = after(clock, wait, resolve)
         this.#wake = () => {
           cancel()
           resolve()
@@ -111,7 +111,7 @@ export class Link {
   }
 
   #pause(milliseconds: number) {
-    return new Promise<void>(resolve => void this.#options.clock.after(milliseconds, resolve))
+    return new Promise<void>(resolve => void after(this.#options.clock, milliseconds, resolve))
   }
 
   /** One call. Answers how long to wait before the next, in milliseconds. */
@@ -190,7 +190,7 @@ export class Link {
           call.destroy()
         } else if (!impatient) {
           impatient = true
-          cancelImpatience = clock.after(IMPATIENCE_MS, () => call.destroy(new Error('no answer, and there is news')))
+          cancelImpatience = after(clock, IMPATIENCE_MS, () => call.destroy(new Error('no answer, and there is news')))
         }
       }
       call.on('timeout', () => call.destroy(new Error('no answer')))

@@ -1,6 +1,6 @@
 // The pod as a whole: which container's turn it is, when the pod is over, and its orderly end.
 import type { ContainerReport, Deletion, PodPlan } from '../shared/pods/agent-protocol.ts'
-import type { Clock } from './clock.ts'
+import { after, type Clock } from './clock.ts'
 import { Container, type ContainerContext } from './container.ts'
 
 export class PodRunner {
@@ -67,7 +67,7 @@ export class PodRunner {
     if (killAt < this.#killAt - 1000) {
       this.#killAt = killAt
       this.#cancelKill()
-      this.#cancelKill = this.#clock.after(graceMs, () => {
+      this.#cancelKill = after(this.#clock, graceMs, () => {
         for (const container of this.#containers) container.kill()
       })
     }

@@ -1,6 +1,6 @@
 // One probe of one running container: when to ask, and what the answers of a row mean (kubelet's prober, for one pod).
 import type { Probe } from '../shared/api/core/v1.ts'
-import type { Clock } from './clock.ts'
+import { after, type Clock } from './clock.ts'
 import type { Failure } from './dial.ts'
 
 /**
@@ -31,7 +31,7 @@ export class Prober {
     this.#ask = ask
     this.#events = events
     this.#clock = clock
-    this.#cancel = clock.after((probe.initialDelaySeconds ?? 0) * 1000 || FIRST_PROBE_MS, () => void this.#turn())
+    this.#cancel = after(clock, (probe.initialDelaySeconds ?? 0) * 1000 || FIRST_PROBE_MS, () => void this.#turn())
   }
 
   stop() {
@@ -45,7 +45,7 @@ export class Prober {
     const failure = await this.#ask((this.#probe.timeoutSeconds ?? 1) * 1000)
     if (this.#stopped) return
     // The next turn is a period after this one began, as with a ticker.
-    this.#cancel = this.#clock.after(Math.max(0, began + period - this.#clock.now()), () => void this.#turn())
+    this.#cancel = after(this.#clock, Math.max(0, began + period - this.#clock.now()), () => void this.#turn())
     const healthy = failure === null
     if (!healthy) this.#events.failure(failure)
     this.#row = healthy === this.#last ? this.#row + 1 : 1

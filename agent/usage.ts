@@ -1,6 +1,6 @@
 // CPU and memory of each container, from what the holders read in their cgroups.
 import type { Usage } from '../shared/pods/agent-protocol.ts'
-import { type Clock, timestamp } from './clock.ts'
+import { after, type Clock, timestamp } from './clock.ts'
 import type { Container } from './container.ts'
 
 const PERIOD_MS = 15_000
@@ -22,7 +22,7 @@ export class UsageMeter {
   }
 
   start() {
-    this.#clock.after(PERIOD_MS, () => {
+    after(this.#clock, PERIOD_MS, () => {
       this.#measure()
       this.start()
     })

@@ -1,6 +1,7 @@
 // Node objects for the capacity that this control plane has: one per ECS container instance, or one per Fargate provider and zone.
 // Written when something changed and not for a heartbeat: whether a node is there is ECS's to say, and it is asked.
 import type { Node } from '../api/core/v1.ts'
+import { canonicalQuantity } from '../apimachinery/quantity.ts'
 import { NAMESPACES, NODES } from '../controllers/collections.ts'
 import { equal } from '../controllers/equality.ts'
 import { timestamp } from '../controllers/time.ts'
@@ -96,8 +97,8 @@ function instanceNode(instance: ContainerInstance, settings: PodSettings, versio
   const { cpu, memory } = instance.registered
   const pods = Math.max(1, Math.min(MOST_PODS, Math.floor(memory / MEBIBYTES_PER_POD)))
   const amounts = (mebibytes: number) => ({
-    cpu: `${Math.round((cpu * 1000) / 1024)}m`,
-    memory: `${mebibytes}Mi`,
+    cpu: canonicalQuantity(`${Math.round((cpu * 1000) / 1024)}m`),
+    memory: canonicalQuantity(`${mebibytes}Mi`),
     pods: String(pods),
     'ephemeral-storage': '20Gi',
   })

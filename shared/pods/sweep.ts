@@ -33,13 +33,15 @@ export class Sweeper {
     if (now - this.#last < EVERY_MS / 2) return undefined
     this.#last = now
     const informer = await context.informer(PODS)
-    const pods = informer
+    const live = informer
       .list()
       .map(({ object }) => object as Pod)
       .filter(pod => {
         const record = taskRecord(pod)
-        return record?.task !== undefined && !record.finished
+        return record !== undefined && record.launch > 0 && !record.finished
       })
+    // One whose agent has not reported yet is looked after by the launcher.
+    const pods = live.filter(pod => taskRecord(pod)?.task !== undefined)
     const tasks = new Map((await this.#ecs.describeTasks(pods.map(pod => taskRecord(pod)!.task!))).map(task => [task.taskArn, task]))
     for (const pod of pods) {
       const { task: arn } = taskRecord(pod)!
@@ -48,7 +50,7 @@ export class Sweeper {
       if (task.lastStatus === 'STOPPED') await settle(pod, task, context)
     }
     await this.#stopOrphans(context)
-    return pods.length > 0 ? { requeueAfter: EVERY_MS / 1000 } : undefined
+    return live.length > 0 ? { requeueAfter: EVERY_MS / 1000 } : undefined
   }
 
   async #stopOrphans(context: ControllerContext) {

@@ -138,7 +138,7 @@ function saysNothing(pod: Pod, { containers, finished }: Report): boolean {
       return (
         state.waiting !== undefined &&
         state.waiting.reason === before?.state?.waiting?.reason &&
-        equal(lastState ?? {}, before.lastState ?? {})
+        equal(lastState ?? {}, before?.lastState ?? {})
       )
     })
   )

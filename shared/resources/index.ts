@@ -1,6 +1,7 @@
 // Every built-in kind. Adding one is adding its file and its name here.
 import type { ResourceDefinition } from '../apimachinery/resource.ts'
 import apiService from './api-service.ts'
+import binding from './binding.ts'
 import certificateSigningRequest from './certificate-signing-request.ts'
 import clusterRole from './cluster-role.ts'
 import clusterRoleBinding from './cluster-role-binding.ts'
@@ -9,23 +10,36 @@ import configMap from './config-map.ts'
 import csiDriver from './csi-driver.ts'
 import csiNode from './csi-node.ts'
 import csiStorageCapacity from './csi-storage-capacity.ts'
+import deployment from './deployment.ts'
 import deviceClass from './device-class.ts'
+import endpointSlice from './endpoint-slice.ts'
+import endpoints from './endpoints.ts'
+import event from './event.ts'
 import flowSchema from './flow-schema.ts'
 import ingress from './ingress.ts'
 import ingressClass from './ingress-class.ts'
 import ipAddress from './ip-address.ts'
+import lease from './lease.ts'
 import mutatingAdmissionPolicy from './mutating-admission-policy.ts'
 import mutatingAdmissionPolicyBinding from './mutating-admission-policy-binding.ts'
 import mutatingWebhookConfiguration from './mutating-webhook-configuration.ts'
 import namespace from './namespace.ts'
 import networkPolicy from './network-policy.ts'
+import node from './node.ts'
+import type { PodStreams } from './pod/streams.ts'
+import { pod } from './pod.ts'
 import priorityLevelConfiguration from './priority-level-configuration.ts'
+import replicaSet from './replica-set.ts'
 import resourceClaim from './resource-claim.ts'
 import resourceClaimTemplate from './resource-claim-template.ts'
 import resourceSlice from './resource-slice.ts'
 import role from './role.ts'
 import roleBinding from './role-binding.ts'
 import runtimeClass from './runtime-class.ts'
+import secret from './secret.ts'
+import { addressRanges, portRange } from './service/ranges.ts'
+import { nodePort, service } from './service.ts'
+import serviceAccount from './service-account.ts'
 import serviceCidr from './service-cidr.ts'
 import validatingAdmissionPolicy from './validating-admission-policy.ts'
 import validatingAdmissionPolicyBinding from './validating-admission-policy-binding.ts'
@@ -33,8 +47,26 @@ import validatingWebhookConfiguration from './validating-webhook-configuration.t
 import volumeAttachment from './volume-attachment.ts'
 import volumeAttributesClass from './volume-attributes-class.ts'
 
-export const BUILT_IN: readonly ResourceDefinition[] = [
+export interface BuiltInOptions {
+  /** Range of cluster IPs: "127.128.0.0/9", or one for each family: "127.128.0.0/9,fd00::/108". */
+  readonly serviceCidr?: string
+  /** First and last node port. */
+  readonly nodePorts?: readonly [first: number, last: number]
+  /** How running pods are reached: log, exec, attach ... */
+  readonly streams?: PodStreams
+}
+
+/** Loopback addresses: every node is a network of its own, in which each of them can stand for a Service. */
+export const DEFAULT_SERVICE_CIDR = '127.128.0.0/9'
+
+export function builtInResources(options: BuiltInOptions = {}): readonly ResourceDefinition[] {
+  const { serviceCidr: cidr = DEFAULT_SERVICE_CIDR, nodePorts = [30_000, 32_767], streams = {} } = options
+  return [...FIXED, pod(streams), service({ addresses: addressRanges(cidr), ports: portRange(...nodePorts) })]
+}
+
+const FIXED: readonly ResourceDefinition[] = [
   apiService,
+  binding,
   certificateSigningRequest,
   clusterRole,
   clusterRoleBinding,
@@ -43,23 +75,33 @@ export const BUILT_IN: readonly ResourceDefinition[] = [
   csiDriver,
   csiNode,
   csiStorageCapacity,
+  deployment,
   deviceClass,
+  endpoints,
+  endpointSlice,
+  event,
   flowSchema,
   ingress,
   ingressClass,
   ipAddress,
+  lease,
   mutatingAdmissionPolicy,
   mutatingAdmissionPolicyBinding,
   mutatingWebhookConfiguration,
   namespace,
   networkPolicy,
+  node,
+  nodePort,
   priorityLevelConfiguration,
+  replicaSet,
   resourceClaim,
   resourceClaimTemplate,
   resourceSlice,
   role,
   roleBinding,
   runtimeClass,
+  secret,
+  serviceAccount,
   serviceCidr,
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,
@@ -67,3 +109,6 @@ export const BUILT_IN: readonly ResourceDefinition[] = [
   volumeAttachment,
   volumeAttributesClass,
 ]
+
+/** For those who neither create Services nor reach running pods. */
+export const BUILT_IN = builtInResources()

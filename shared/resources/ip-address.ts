@@ -1,7 +1,6 @@
 import type { IPAddress } from '../api/networking/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { columns } from './printers/text.ts'
-import { specChanged } from './strategy.ts'
 
 export default defineResource<IPAddress>({
   group: 'networking.k8s.io',
@@ -11,7 +10,6 @@ export default defineResource<IPAddress>({
   namespaced: false,
   shortNames: ['ip'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.networking.v1.IPAddress' }],
-  generation: specChanged,
   columns: columns('Name, ParentRef'),
   cells: ({ metadata, spec: { parentRef } }) => {
     const place = [parentRef.group, parentRef.resource, parentRef.namespace, parentRef.name].filter(Boolean).join('/')

@@ -52,6 +52,9 @@ export function defaultPodSpec(spec: PodSpec): void {
   spec.securityContext ??= {}
   spec.terminationGracePeriodSeconds ??= 30
   spec.schedulerName ||= 'default-scheduler'
+  // The older name of the field says the same as the newer one.
+  spec.serviceAccountName ||= spec.serviceAccount
+  if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName
   roundUpToMilli(spec.overhead)
   roundUpToMilli(spec.resources?.requests)
   roundUpToMilli(spec.resources?.limits)
@@ -62,7 +65,6 @@ export function defaultPodTemplate(template: PodTemplateSpec | undefined): void 
   if (template === undefined) return
   template.spec ??= {} as PodSpec
   defaultPodSpec(template.spec)
-  if (template.spec.hostNetwork) defaultHostPorts(template.spec)
 }
 
 export function defaultPod(pod: Pod): void {
@@ -122,7 +124,6 @@ function defaultProbe(probe: Probe): void {
   probe.successThreshold ||= 1
   probe.failureThreshold ||= 3
   defaultHTTPGet(probe)
-  if (probe.grpc !== undefined) probe.grpc.service ??= ''
 }
 
 function defaultHTTPGet(handler: Pick<Probe, 'httpGet'> | undefined): void {

@@ -118,7 +118,7 @@ function validateClaims(
   for (const [i, claim] of (claims ?? []).entries()) {
     const at = `${field}[${i}]`
     if (metadata?.annotations?.[MIRROR] !== undefined) {
-      errors.push(forbidden('', 'static pods do not support resource claims'))
+      errors.push(forbidden('[]', 'static pods do not support resource claims'))
       continue
     }
     if (!claim.name) errors.push(required(`${at}.name`))

@@ -1,0 +1,15 @@
+import type { Binding } from '../api/core/v1.ts'
+import { defineResource } from '../apimachinery/resource.ts'
+import { bindPod } from './pod/bind.ts'
+
+/** The old way to bind a pod: POST on bindings. The new one is a path below the pod. */
+export default defineResource<Binding>({
+  group: '',
+  resource: 'bindings',
+  singular: 'binding',
+  kind: 'Binding',
+  namespaced: true,
+  verbs: ['create'],
+  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.core.v1.Binding' }],
+  virtual: (object, context) => bindPod(object.metadata.namespace ?? '', object.metadata.name ?? '', object, context),
+})

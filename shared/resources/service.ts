@@ -1,0 +1,112 @@
+import type { Service } from '../api/core/v1.ts'
+import type { IPAddress } from '../api/networking/v1.ts'
+import { isDNS1123Label } from '../apimachinery/names.ts'
+import { type Action, defineResource, type ResourceDefinition } from '../apimachinery/resource.ts'
+import { badRequest, notFound, serviceUnavailable } from '../apimachinery/status-error.ts'
+import { parseProxyName } from './pod/streams.ts'
+import { age, columns, labelsText, NONE, UNKNOWN } from './printers/text.ts'
+import { allocate, NODE_PORTS, releaseAll, type ServiceRanges } from './service/allocate.ts'
+import { defaultService, dropFieldsOfOtherType } from './service/defaults.ts'
+import { specOf } from './service/rules.ts'
+import { serviceWarnings, validateLoadBalancer, validateService, validateServiceUpdate } from './service/validate.ts'
+import { collect, keep, statusPart } from './strategy.ts'
+import { warnAboutIP } from './validation/ip.ts'
+
+const SERVICES = { group: '', resource: 'services' }
+const ENDPOINTS = { group: '', resource: 'endpoints' }
+
+function externalIP({ spec = {}, status }: Service): string {
+  const { type, externalIPs = [] } = spec
+  if (type === 'ExternalName') return spec.externalName ?? ''
+  if (type === 'ClusterIP' || type === 'NodePort') return externalIPs.join(',') || NONE
+  if (type !== 'LoadBalancer') return UNKNOWN
+  const balancers = new Set((status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || ''))
+  balancers.delete('')
+  return [...[...balancers].sort(), ...externalIPs].join(',') || '<pending>'
+}
+
+const portsText = ({ ports = [] }: NonNullable<Service['spec']>) =>
+  ports.map(({ port, nodePort, protocol }) => (nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`)).join(',') || NONE
+
+const proxy: Action = {
+  kind: { group: '', version: 'v1', kind: 'ServiceProxyOptions' },
+  verbs: ['create', 'delete', 'get', 'patch', 'update'],
+  anyPath: true,
+  async connect({ namespace, name }, _, context) {
+    const target = parseProxyName(name)
+    if (target === undefined) throw badRequest(`invalid service request ${JSON.stringify(name)}`)
+    const service = await context.read.get<Service>(SERVICES, namespace, target.name)
+    if (service === undefined) throw notFound(SERVICES, target.name)
+    throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`)
+  },
+}
+
+export const service = (ranges: ServiceRanges): ResourceDefinition =>
+  defineResource<Service>({
+    group: '',
+    resource: 'services',
+    singular: 'service',
+    kind: 'Service',
+    namespaced: true,
+    shortNames: ['svc'],
+    categories: ['all'],
+    versions: [
+      { version: 'v1', storage: true, schema: 'io.k8s.api.core.v1.Service', defaults: object => defaultService(object as Service) },
+    ],
+    validateName: isDNS1123Label,
+    allowCreateOnUpdate: true,
+    begin: (object, old, context) => allocate(object, old, ranges, context),
+    async afterDelete(object, context) {
+      await context.client.delete(ENDPOINTS, object.metadata.namespace, object.metadata.name ?? '')
+      await releaseAll(object, context)
+    },
+    prepareForCreate(object) {
+      object.status = { loadBalancer: {} }
+    },
+    prepareForUpdate(object, old) {
+      keep(object, old, 'status')
+      dropFieldsOfOtherType(object, old)
+    },
+    validate: object => collect(errors => validateService(object, undefined, errors)),
+    validateUpdate: (object, old) => collect(errors => validateServiceUpdate(object, old, errors)),
+    warnings: serviceWarnings,
+    deletion: { returnsObject: true },
+    parts: {
+      status: {
+        ...statusPart<Service>({
+          check: (object, old, errors) =>
+            validateLoadBalancer(object.status?.loadBalancer, old.status?.loadBalancer, specOf(object).type ?? '', errors),
+        }),
+        warnings({ status }) {
+          const warnings: string[] = []
+          for (const [i, { ip }] of (status?.loadBalancer?.ingress ?? []).entries())
+            if (ip) warnAboutIP(ip, `status.loadBalancer.ingress[${i}]`, warnings)
+          return warnings
+        },
+      },
+    },
+    actions: { proxy },
+    columns: columns('Name, Type, Cluster-IP, External-IP, Port(s), Age, Selector+'),
+    cells: (object, now) => [
+      object.metadata.name,
+      specOf(object).type ?? '',
+      specOf(object).clusterIPs?.[0] ?? NONE,
+      externalIP(object),
+      portsText(specOf(object)),
+      age(object, now),
+      labelsText(specOf(object).selector),
+    ],
+    selectableFields: {
+      'spec.clusterIP': object => specOf(object).clusterIP ?? '',
+      'spec.type': object => specOf(object).type ?? '',
+    },
+  })
+
+/** Which Service has which node port. Not for people: found by no discovery. */
+export const nodePort = defineResource<IPAddress>({
+  ...NODE_PORTS,
+  singular: 'nodeport',
+  kind: 'NodePort',
+  namespaced: false,
+  versions: [{ version: 'v1', storage: true, hidden: true, schema: 'io.k8s.api.networking.v1.IPAddress' }],
+})

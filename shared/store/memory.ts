@@ -16,7 +16,7 @@ import type {
   WatchOptions,
 } from './types.ts'
 import { ConflictError, ExistsError, ExpiredError, FutureError, NotFoundError } from './types.ts'
-import { Wake } from './wake.ts'
+import { Waiters } from './waiters.ts'
 
 export interface MemoryStoreOptions {
   /** Milliseconds since the epoch. */
@@ -32,8 +32,7 @@ interface Collection {
   /** Changes with revisions floor+1 ... revision, without holes: log[i] has revision floor+1+i. */
   log: Change[]
   floor: number
-  /** Watches that wait for the next write. */
-  waiting: (() => void)[]
+  readonly waiters: Waiters
   /** When objects die, for collections whose objects do (timeToLive); ms since the epoch, oldest write first. */
   readonly deaths: Map<string, number>
 }
@@ -100,19 +99,24 @@ export class MemoryStore implements FeedingStore {
     return { changes: after(collection, from, prefix), revision: Math.max(from, collection.revision) }
   }
 
-  async *watch(resource: GroupResource, { from, prefix, signal }: WatchOptions): AsyncIterable<WatchItem> {
+  async *watch(resource: GroupResource, { from, prefix = '', signal }: WatchOptions): AsyncIterable<WatchItem> {
     const collection = this.#collection(resource)
-    let told = -1
-    let position = from
-    const wake = new Wake()
-    const onAbort = () => wake.call()
+    const waiter = collection.waiters.add(prefix)
+    // Asking a signal made of others costs more than a change does.
+    let isOver = signal.aborted
+    const onAbort = () => {
+      isOver = true
+      waiter.wake()
+    }
     signal.addEventListener('abort', onAbort)
     try {
-      while (!signal.aborted) {
+      let told = -1
+      let position = from
+      while (!isOver) {
         const revision = collection.revision
         for (const change of after(collection, position, prefix)) {
           yield { change }
-          if (signal.aborted) return
+          if (isOver) return
         }
         position = Math.max(position, revision)
         // Of a watch from the future nothing can be said before that has come.
@@ -120,14 +124,13 @@ export class MemoryStore implements FeedingStore {
           told = revision
           yield { progress: revision }
         }
-        if (collection.revision === revision && !signal.aborted) {
-          collection.waiting.push(wake.call)
-          await wake.called()
-        }
+        if (isOver || collection.revision > revision) continue
+        const first = await waiter.next()
+        if (first !== undefined) position = Math.max(position, first - 1)
       }
     } finally {
       signal.removeEventListener('abort', onAbort)
-      collection.waiting = collection.waiting.filter(waiting => waiting !== wake.call)
+      waiter.remove()
     }
   }
 
@@ -141,7 +144,7 @@ export class MemoryStore implements FeedingStore {
         revision: INITIAL_REVISION,
         log: [],
         floor: INITIAL_REVISION,
-        waiting: [],
+        waiters: new Waiters({ now: this.#now }),
         deaths: new Map(),
       }
       this.#collections.set(name, collection)
@@ -182,9 +185,7 @@ export class MemoryStore implements FeedingStore {
     if (collection.log.length >= 2 * this.#retain) this.compact(collection.resource, collection.revision - this.#retain)
 
     for (const listener of this.#listeners) listener(change)
-    const waiting = collection.waiting
-    collection.waiting = []
-    for (const wake of waiting) wake()
+    collection.waiters.changed(key, collection.revision)
     return stored
   }
 

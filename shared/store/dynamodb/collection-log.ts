@@ -17,7 +17,8 @@ export interface LogOptions {
   readonly clock: Clock
   /** Makes a change of a log item, which may mean to fetch the parts of a large one. */
   readonly decode: (item: Item) => Promise<Change>
-  readonly onChange: () => void
+  /** Each change as it enters the log, in order; undefined when the log was begun anew. */
+  readonly onChange: (change: Change | undefined) => void
 }
 
 /** How many changes are kept in memory for watches and informers that are a little behind. */
@@ -75,7 +76,6 @@ export class CollectionLog {
     if (this.#position === undefined || change.revision !== this.#position + 1) return
     this.#accept(change.revision, change)
     this.#freshAt = this.#options.clock.now()
-    this.#options.onChange()
   }
 
   /** Finds where to start from, unless that is known. */
@@ -89,7 +89,7 @@ export class CollectionLog {
     this.#position = settledBound(state, clock.now())
     this.#bufferStart = Math.max(this.#position, floorOf(state, clock.now()))
     this.#freshAt = clock.now()
-    onChange()
+    onChange(undefined)
   }
 
   #buffered(from: number): readonly Change[] {
@@ -111,13 +111,14 @@ export class CollectionLog {
       const dropped = this.#buffer.splice(0, this.#buffer.length - KEEP)
       this.#bufferStart = dropped.at(-1)!.revision
     }
+    // At once: who is told of a later change first believes that none before it concerned him.
+    this.#options.onChange(change)
   }
 
   async #read(): Promise<number> {
-    const { table, pk, clock, decode, onChange } = this.#options
+    const { table, pk, clock, decode } = this.#options
     await this.#begin()
     const began = clock.now()
-    const start = this.#position!
     let holeSince: number | undefined
     let hole = 0
     let look = FIRST_LOOK_MS
@@ -154,7 +155,6 @@ export class CollectionLog {
     }
     this.#freshAt = began
     this.#remember(this.#position!, began)
-    if (this.#position! > start) onChange()
     return this.#position!
   }
 

@@ -1,6 +1,8 @@
 // Looks for new changes while somebody watches: often after one was seen, ever more seldom when nothing happens. All watches of one
 // collection in one process share one poller, so a hundred idle watches cost as much as one.
 import type { Clock } from '../../clock.ts'
+import type { Change } from '../types.ts'
+import { type Waiter, Waiters } from '../waiters.ts'
 import { Wake } from '../wake.ts'
 
 export interface PollTimes {
@@ -10,20 +12,13 @@ export interface PollTimes {
   readonly longest: number
 }
 
-export interface Subscriber {
-  /** There may be something new. */
-  wake(): void
-  /** Looking has failed. */
-  fail(error: unknown): void
-}
-
 const GROWTH = 1.5
 
 export class Poller {
   readonly #look: () => Promise<unknown>
   readonly #times: PollTimes
   readonly #clock: Clock
-  readonly #subscribers = new Set<Subscriber>()
+  readonly #waiters: Waiters
   readonly #hint = new Wake()
   #interval: number
   #running = false
@@ -32,17 +27,15 @@ export class Poller {
     this.#look = look
     this.#times = times
     this.#clock = clock
+    this.#waiters = new Waiters(clock)
     this.#interval = times.shortest
   }
 
-  /** Answers how to unsubscribe. */
-  subscribe(subscriber: Subscriber): () => void {
-    this.#subscribers.add(subscriber)
+  /** Looks for changes until the waiter is removed. */
+  add(prefix: string): Waiter {
+    const waiter = this.#waiters.add(prefix)
     if (!this.#running) void this.#run()
-    return () => {
-      this.#subscribers.delete(subscriber)
-      if (this.#subscribers.size === 0) this.#hint.call()
-    }
+    return waiter
   }
 
   /** Something has been written: look at once. */
@@ -50,21 +43,22 @@ export class Poller {
     if (this.#running) this.#hint.call()
   }
 
-  /** New changes are known, whoever found them. */
-  changed(): void {
+  /** A change is known, whoever found it. Undefined: nobody knows what has changed. */
+  changed(change: Change | undefined): void {
     this.#interval = this.#times.shortest
-    for (const subscriber of this.#subscribers) subscriber.wake()
+    if (change === undefined) this.#waiters.all()
+    else this.#waiters.changed(change.key, change.revision)
   }
 
   async #run(): Promise<void> {
     this.#running = true
-    while (this.#subscribers.size > 0) {
+    while (this.#waiters.size > 0) {
       try {
         await this.#look()
       } catch (error) {
-        for (const subscriber of this.#subscribers) subscriber.fail(error)
+        this.#waiters.fail(error)
       }
-      if (this.#subscribers.size === 0) break
+      if (this.#waiters.size === 0) break
       await this.#hint.calledWithin(this.#interval, this.#clock)
       this.#interval = Math.min(this.#interval * GROWTH, this.#times.longest)
     }

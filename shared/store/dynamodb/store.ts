@@ -15,7 +15,6 @@ import type {
   WatchOptions,
 } from '../types.ts'
 import { ConflictError, NotFoundError } from '../types.ts'
-import { Wake } from '../wake.ts'
 import { CollectionLog } from './collection-log.ts'
 import { decodeChange, decodeObject } from './decode.ts'
 import { Head } from './head.ts'
@@ -121,38 +120,37 @@ export class DynamoStore implements FeedingStore {
 
   async *watch(resource: GroupResource, { from, prefix = '', signal }: WatchOptions): AsyncIterable<WatchItem> {
     const { log, poller } = this.#collection(resource)
-    const wake = new Wake()
-    let failure: { readonly error: unknown } | undefined
-    const unsubscribe = poller.subscribe({
-      wake: wake.call,
-      fail(error) {
-        failure = { error }
-        wake.call()
-      },
-    })
-    signal.addEventListener('abort', wake.call)
+    const waiter = poller.add(prefix)
+    // Asking a signal made of others costs more than a change does.
+    let isOver = signal.aborted
+    const onAbort = () => {
+      isOver = true
+      waiter.wake()
+    }
+    signal.addEventListener('abort', onAbort)
     try {
       let position = from
       let told = -1
-      if (!signal.aborted) await log.sync()
-      while (!signal.aborted) {
-        if (failure !== undefined) throw failure.error
+      if (!isOver) await log.sync()
+      while (!isOver) {
         const { changes, revision } = await log.after(position)
         for (const change of withPrefix(changes, prefix)) {
-          if (signal.aborted) return
+          if (isOver) return
           yield { change }
         }
         position = Math.max(position, revision)
         // Of a watch from the future nothing can be said before that has come.
-        if (revision >= from && revision > told && !signal.aborted) {
+        if (revision >= from && revision > told && !isOver) {
           told = revision
           yield { progress: revision }
         }
-        if ((log.position ?? 0) <= position && !signal.aborted) await wake.called()
+        if (isOver || (log.position ?? 0) > position) continue
+        const first = await waiter.next()
+        if (first !== undefined) position = Math.max(position, first - 1)
       }
     } finally {
-      signal.removeEventListener('abort', wake.call)
-      unsubscribe()
+      signal.removeEventListener('abort', onAbort)
+      waiter.remove()
     }
   }
 
@@ -176,7 +174,7 @@ export class DynamoStore implements FeedingStore {
       pk: partition(cluster, 'l', resource),
       clock: this.#clock,
       decode: item => decodeChange(table, cluster, resource, item),
-      onChange: () => poller.changed(),
+      onChange: change => poller.changed(change),
     })
     const poller = new Poller(() => log.sync(), this.#poll, this.#clock)
     return { resource, name, objects: partition(cluster, 'o', resource), head, log, poller }

@@ -114,6 +114,13 @@ export const seededBugs: readonly SeededBug[] = [
     breaks: ['watchesShowTheLog', 'listsShowOneRevision'],
   },
   {
+    name: 'a watch that is woken believes that nothing before concerned it, and is told late',
+    file: 'dynamodb/collection-log.ts',
+    find: '    this.#options.onChange(change)\n',
+    replace: '    this.#options.clock.at(this.#options.clock.now() + revision % 7, () => this.#options.onChange(change))\n',
+    breaks: ['watchesShowTheLog'],
+  },
+  {
     name: 'progress is told one too far',
     file: 'dynamodb/store.ts',
     find: 'yield { progress: revision }',

@@ -7,6 +7,7 @@ import { arn } from '../aws/identity.ts'
 import type { Logs } from '../aws/logs/service.ts'
 import type { Door } from '../aws/server.ts'
 import type { Service, World } from '../aws/service.ts'
+import { EcsContext } from './api/context.ts'
 import { Engine } from './docker/engine.ts'
 import { DockerRuntime } from './docker/runtime.ts'
 import type { ImageSource } from './images.ts'
@@ -14,7 +15,7 @@ import { type Metadata, metadataEndpoint } from './metadata.ts'
 import type { ContainerInstance, KeyValue, Resources } from './model.ts'
 import { registryDoor } from './registry.ts'
 import type { Runtime, RuntimeListener } from './runtime.ts'
-import { Ecs } from './service.ts'
+import { ecsService } from './service.ts'
 import type { Fetch } from './simulated/agent-call.ts'
 import { SimulatedImages } from './simulated/images.ts'
 import { SimulatedRuntime } from './simulated/runtime.ts'
@@ -82,7 +83,7 @@ export async function startEcs(options: EcsOptions, world: World, ports: { logs:
   const machine =
     options.engine === 'docker' ? await dockerMachine(options, world, ports.logs, store, tasks) : simulatedMachine(options, world, tasks)
   tasks.use(machine.runtime)
-  const service = new Ecs(world, store, tasks, options.throttle ? awsThrottle(world.clock) : undefined)
+  const service = ecsService(new EcsContext(world, store, tasks, options.throttle ? awsThrottle(world.clock) : undefined))
   const clusterName = options.cluster ?? 'default'
   const clusterArn = arn(world.identity, 'ecs', `cluster/${clusterName}`)
   service.operations.CreateCluster({ clusterName, capacityProviders: ['FARGATE', 'FARGATE_SPOT'] })

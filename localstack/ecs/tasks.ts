@@ -1,9 +1,9 @@
 // The tasks that are not stopped, each with its run; turns what they go through into journal entries and events.
 import type { Events } from '../aws/events/service.ts'
 import type { World } from '../aws/service.ts'
+import type { TaskControl } from './api/context.ts'
 import { isStopped, type Task, type TaskDefinition } from './model.ts'
 import type { Runtime, RuntimeListener, TaskSpec } from './runtime.ts'
-import type { TaskControl } from './service.ts'
 import type { EcsStore } from './store.ts'
 import { TaskRun } from './task-run.ts'
 import { eventDetail } from './wire.ts'

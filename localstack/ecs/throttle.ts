@@ -1,6 +1,6 @@
 // AWS's rates, for drills: token buckets by operation. Source: ECS developer guide, "Request throttling" and "Fargate throttling limits".
 import type { Clock } from '../aws/clock.ts'
-import type { Throttle } from './service.ts'
+import type { Throttle } from './api/context.ts'
 
 interface Rate {
   readonly burst: number

@@ -13,6 +13,8 @@ export interface Parsed {
   readonly duplicates: readonly string[]
   /** Where each path stands in the document; only when something stands twice. */
   readonly order?: ReadonlyMap<string, number> | undefined
+  /** What a patch made of an object: there is no document whose order would count, so that unknown fields are reported by name. */
+  readonly patched?: boolean
 }
 
 export interface Decoded {
@@ -78,7 +80,7 @@ export interface Engines {
   /** `expected`: the type of a protobuf body that does not say its own. @throws DecodeError */
   parse(body: Uint8Array, format: Serialization, expected?: { apiVersion: string; kind: string; schema: string }): Parsed
   /** Takes `value` over (may change it). `parsed`: where it comes from, so that duplicates are reported in order. @throws DecodeError where a value has the wrong type */
-  decode(value: unknown, schema: string, parsed?: Pick<Parsed, 'duplicates' | 'order'>): Decoded
+  decode(value: unknown, schema: string, parsed?: Omit<Parsed, 'value'>): Decoded
   /** The object (or list, or Status) as bytes. JSON and YAML need no schema. `indent` for people. */
   encode(object: object, format: Serialization, indent?: boolean): Uint8Array
   /** One event of a protobuf watch: its length (four bytes, big endian) and a WatchEvent around the object. */

@@ -1,18 +1,19 @@
 // Bytes <-> plain data, whatever the content type.
 import { stringify } from 'yaml'
 import type { Decoded, Parsed, Serialization } from '../engines.ts'
-import { schemaOf } from '../schema/schemas.ts'
+import { findSchema, schemaOf } from '../schema/schemas.ts'
 import { decodeValue } from './decode.ts'
 import { decodeEnvelope, type ExpectedType, encodeEnvelope } from './envelope.ts'
 import { duplicatePlace, parseJson } from './json.ts'
 import { parseYaml } from './yaml.ts'
 
-/** `expected`: what a protobuf body that does not say its type is read as. @throws DecodeError */
+/** `expected`: the type that the body should have, and has when it does not say one. @throws DecodeError */
 export function parse(body: Uint8Array, format: Serialization, expected?: ExpectedType): Parsed {
   if (format === 'protobuf') return { value: decodeEnvelope(body, expected), duplicates: [] }
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   if (format === 'json') {
-    const { value, duplicates, order } = parseJson(text)
+    // Go decodes into a type's fields what it meets, and so adds up what stands twice. Without a type the last one counts.
+    const { value, duplicates, order } = parseJson(text, expected !== undefined && findSchema(expected.schema)?.structural === false)
     return { value, duplicates: duplicates.map(path => `duplicate field ${JSON.stringify(path)}`), order }
   }
   return parseYaml(text)
@@ -22,8 +23,9 @@ export function parse(body: Uint8Array, format: Serialization, expected?: Expect
  * @param parsed where `value` comes from: what stands twice in it is reported among what is unknown, in the document's order
  * @throws DecodeError
  */
-export function decode(value: unknown, schema: string, parsed?: Pick<Parsed, 'duplicates' | 'order'>): Decoded {
+export function decode(value: unknown, schema: string, parsed?: Omit<Parsed, 'value'>): Decoded {
   const decoded = decodeValue(value, schemaOf(schema))
+  if (parsed?.patched) return { ...decoded, unknown: [...parsed.duplicates, ...[...decoded.unknown].sort()] }
   if (parsed === undefined || parsed.duplicates.length === 0) return decoded
   const both = [...parsed.duplicates, ...decoded.unknown]
   const { order } = parsed

@@ -10,16 +10,16 @@ export interface JsonText {
   readonly order?: ReadonlyMap<string, number>
 }
 
-/** @throws DecodeError worded as by encoding/json */
-export function parseJson(text: string): JsonText {
+/** `merging`: objects that stand twice are added up; otherwise the last one counts. @throws DecodeError worded as by encoding/json */
+export function parseJson(text: string, merging = false): JsonText {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     // The slower reader finds the same fault and says it in Go's words.
-    return new Reader(text).document()
+    return new Reader(text, merging).document()
   }
-  return countMembersInText(text) === countMembers(value) ? { value, duplicates: [] } : new Reader(text).document()
+  return countMembersInText(text) === countMembers(value) ? { value, duplicates: [] } : new Reader(text, merging).document()
 }
 
 /** Every member has one colon outside strings. */
@@ -84,8 +84,11 @@ class Reader {
   readonly #duplicates: string[] = []
   readonly #order = new Map<string, number>()
 
-  constructor(text: string) {
+  readonly #merging: boolean
+
+  constructor(text: string, merging: boolean) {
     this.#text = text
+    this.#merging = merging
   }
 
   document(): JsonText {
@@ -141,7 +144,7 @@ class Reader {
       const place = again ? duplicatePlace(member) : member
       if (!this.#order.has(place)) this.#order.set(place, this.#order.size)
       const value = this.#value(member)
-      define(object, key, again ? merge(object[key], value) : value)
+      define(object, key, again && this.#merging ? merge(object[key], value) : value)
       const next = this.#peek()
       this.#at++
       if (next === '}') return object

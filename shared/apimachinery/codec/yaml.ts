@@ -113,3 +113,12 @@ function keyText(key: unknown): string {
   if (typeof key === 'number' || typeof key === 'boolean') return String(key)
   throw new DecodeError(`error converting YAML to JSON: unsupported map key of type: ${key === null ? 'null' : 'map'}`)
 }
+
+/** Duplicates as warnings: one for each key, without the heading. Other texts are warnings as they are. */
+export const yamlWarnings = (problem: string): readonly string[] =>
+  problem.startsWith('yaml: unmarshal errors:\n')
+    ? problem
+        .split('\n')
+        .slice(1)
+        .map(line => line.trim())
+    : [problem]

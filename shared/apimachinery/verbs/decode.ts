@@ -1,4 +1,6 @@
 // A request body as an object of the kind that the path names.
+
+import { yamlWarnings } from '../codec/yaml.ts'
 import type { FieldValidation, RequestContext } from '../context.ts'
 import { DecodeError, type Engines, type Parsed, type Serialization } from '../engines.ts'
 import type { Endpoint } from '../registry.ts'
@@ -122,7 +124,7 @@ function reportProblems(
       `${kind} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${expected.kind}: strict decoding error: ${[...new Set(problems)].join(', ')}`,
     )
   }
-  for (const problem of problems) context.warn(problem)
+  for (const problem of problems) for (const warning of yamlWarnings(problem)) context.warn(warning)
 }
 
 function mismatch(apiVersion: string, kind: string, expected: Expected): StatusError {
@@ -143,7 +145,7 @@ function mismatch(apiVersion: string, kind: string, expected: Expected): StatusE
 const isListOfKnown = (apiVersion: string, kind: string) => kind.endsWith('List') && findKind(apiVersion, kind.slice(0, -4)) !== undefined
 /** Kinds that began in the group "extensions". */
 const isOlderGroup = (apiVersion: string, expected: string) =>
-  apiVersion === 'extensions/v1beta1' && ['apps', 'networking.k8s.io', 'policy'].includes(groupOf(expected))
+  apiVersion === 'extensions/v1beta1' && ['apps', 'networking.k8s.io', 'policy', 'autoscaling'].includes(groupOf(expected))
 const isOtherVersion = (apiVersion: string, kind: string, expected: string) =>
   groupOf(apiVersion) === groupOf(expected) &&
   (findKind(apiVersion, kind) !== undefined || /^v\d+(alpha|beta)\d+$/.test(versionOf(apiVersion)))

@@ -1,7 +1,9 @@
 // PATCH: JSON patch, merge patch, strategic merge patch and server-side apply
 // (k8s.io/apiserver/pkg/endpoints/handlers, patchResource).
+
+import { yamlWarnings } from '../codec/yaml.ts'
 import type { RequestContext } from '../context.ts'
-import { ApplyConflictError, DecodeError, type Engines, PatchError } from '../engines.ts'
+import { ApplyConflictError, type ApplyOptions, DecodeError, type Engines, PatchError } from '../engines.ts'
 import { printValue } from '../field-error.ts'
 import type { Machinery, Target } from '../machinery.ts'
 import { clone } from '../objects.ts'
@@ -9,7 +11,7 @@ import type { PatchContentType } from '../request/negotiation.ts'
 import * as status from '../status-error.ts'
 import { StatusError } from '../status-error.ts'
 import type { KubeObject } from '../types.ts'
-import { decodeValue, type Expected, expectedOf } from './decode.ts'
+import { decodeValue, type Expected, expectedOf, goKind } from './decode.ts'
 import { managedFieldsOptions } from './managed-fields.ts'
 import { checkName, type Updated, updateObject } from './update.ts'
 
@@ -35,10 +37,13 @@ export function parsePatch(engines: Engines, type: PatchContentType, body: Uint8
     if (error instanceof DecodeError) throw status.badRequest(type === 'apply' ? `error decoding YAML: ${error.message}` : error.message)
     throw error
   }
-  const isObject = typeof parsed.value === 'object' && parsed.value !== null && !Array.isArray(parsed.value)
-  if (type === 'json' ? !Array.isArray(parsed.value) : !isObject) {
+  const { value } = parsed
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  // null is a patch that changes nothing, but no merge patch and no configuration.
+  const nothing = value === null && (type === 'json' || type === 'strategic')
+  if (!nothing && (type === 'json' ? !Array.isArray(value) : !isObject)) {
     throw status.badRequest(
-      `json: cannot unmarshal ${parsed.value === null ? 'null' : typeof parsed.value} into Go value of type ${type === 'json' ? 'jsonpatch.Patch' : 'map[string]interface {}'}`,
+      `json: cannot unmarshal ${value === null ? 'null' : goKind(value)} into Go value of type ${type === 'json' ? 'jsonpatch.Patch' : 'map[string]interface {}'}`,
     )
   }
   if (Array.isArray(parsed.value) && parsed.value.length > MAX_OPERATIONS) {
@@ -46,7 +51,20 @@ export function parsePatch(engines: Engines, type: PatchContentType, body: Uint8
       `Request entity too large: The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${parsed.value.length}`,
     )
   }
-  return { type, body: parsed.value, duplicates: parsed.duplicates, force }
+  return { type, body: value, duplicates: type === 'json' ? operationProblems(value, parsed.duplicates) : parsed.duplicates, force }
+}
+
+/** What stands twice in an operation, or is no member of one. */
+function operationProblems(operations: unknown, duplicates: readonly string[]): string[] {
+  const problems = duplicates.map(duplicate => `json patch ${duplicate}`)
+  for (const [index, operation] of ((operations ?? []) as unknown[]).entries()) {
+    if (typeof operation !== 'object' || operation === null) continue
+    for (const member of Object.keys(operation)) {
+      if (!['op', 'path', 'from', 'value'].includes(member))
+        problems.push(`json patch unknown field ${JSON.stringify(`[${index}].${member}`)}`)
+    }
+  }
+  return problems
 }
 
 export async function patchObject(
@@ -85,7 +103,7 @@ export function patched(engines: Engines, current: KubeObject, patch: Patch, exp
     ])
   let object: KubeObject
   try {
-    object = decodeValue(engines, { value: clone(value), duplicates: patch.duplicates }, expected, context)
+    object = decodeValue(engines, { value: clone(value), duplicates: patch.duplicates, patched: true }, expected, context)
   } catch (error) {
     // The answer names the patch, not the body that came of it.
     if (error instanceof StatusError && error.code === 400)
@@ -118,7 +136,7 @@ async function applyObject(
 ): Promise<Updated> {
   const { engines } = machinery
   const { endpoint } = target
-  const configuration = checkConfiguration(patch, expectedOf(endpoint), target, context)
+  const configuration = checkConfiguration(patch, expectedOf(endpoint), context)
   return updateObject(
     machinery,
     target,
@@ -127,10 +145,10 @@ async function applyObject(
       tracked: true,
       createAbsent: part === undefined,
       retries: RETRIES,
-      uid: configuration.metadata.uid,
       desired: current => {
         if (current === undefined && configuration.metadata.resourceVersion) throw status.notFound(endpoint.collection, target.name)
-        const object = applied(engines, current, clone(configuration), patch.force, target, part ?? '', context)
+        const options = { ...managedFieldsOptions(endpoint, part ?? '', context), force: patch.force }
+        const object = applied(engines, current, clone(configuration), options)
         engines.applyDefaults(object, endpoint.version.schema)
         endpoint.version.defaults?.(object)
         return object
@@ -140,17 +158,10 @@ async function applyObject(
   )
 }
 
-function applied(
-  engines: Engines,
-  live: KubeObject | undefined,
-  configuration: KubeObject,
-  force: boolean,
-  target: Target,
-  part: string,
-  context: RequestContext,
-): KubeObject {
+/** @throws StatusError 409 for fields of other managers */
+export function applied(engines: Engines, live: KubeObject | undefined, configuration: KubeObject, options: ApplyOptions): KubeObject {
   try {
-    return engines.applyConfiguration(live, configuration, { ...managedFieldsOptions(target.endpoint, part, context), force })
+    return engines.applyConfiguration(live, configuration, options)
   } catch (error) {
     if (error instanceof ApplyConflictError) {
       throw new StatusError(409, 'Conflict', error.message, {
@@ -163,24 +174,22 @@ function applied(
   }
 }
 
-/** What may be applied: an object of this kind and name without managed fields. @throws StatusError 400 */
-export function checkConfiguration(patch: Patch, expected: Expected, target: Target, context: RequestContext): KubeObject {
+/** What may be applied: an object of this kind without managed fields. @throws StatusError 400 */
+export function checkConfiguration(patch: Patch, expected: Expected, context: RequestContext): KubeObject {
   const configuration = clone(patch.body) as KubeObject
   if (patch.duplicates.length > 0 && context.fieldValidation !== 'Ignore') {
-    if (context.fieldValidation === 'Strict') throw status.badRequest(`error strict decoding YAML: ${patch.duplicates.join(', ')}`)
-    for (const duplicate of patch.duplicates) context.warn(duplicate)
+    if (context.fieldValidation === 'Strict') {
+      throw status.badRequest(`error strict decoding YAML: error converting YAML to JSON: ${patch.duplicates.join(', ')}`)
+    }
+    for (const duplicate of patch.duplicates) for (const warning of yamlWarnings(duplicate)) context.warn(warning)
   }
-  if (!configuration.kind) throw status.badRequest("Object 'Kind' is missing")
-  if (!configuration.apiVersion) throw status.badRequest("Object 'apiVersion' is missing")
-  if (configuration.apiVersion !== expected.apiVersion || configuration.kind !== expected.kind) {
-    throw status.badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${configuration.apiVersion}, expected: ${expected.apiVersion}`,
-    )
+  const { apiVersion = '', kind = '' } = configuration
+  if (apiVersion !== expected.apiVersion || kind !== expected.kind) {
+    const version = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`
+    throw status.badRequest(`invalid object type: ${version}, Kind=${kind}`)
   }
   configuration.metadata ??= {} as KubeObject['metadata']
-  if (configuration.metadata.managedFields?.length) throw status.badRequest('metadata.managedFields must be nil')
-  configuration.metadata.name ||= target.name
-  if (target.endpoint.definition.namespaced) configuration.metadata.namespace ||= target.namespace
-  if (configuration.metadata.name !== target.name) checkName(configuration, target)
+  const { managedFields } = configuration.metadata as { managedFields?: unknown }
+  if (managedFields !== undefined && managedFields !== null) throw status.badRequest('metadata.managedFields must be nil')
   return configuration
 }

@@ -49,8 +49,9 @@ async function sync(service: Service, pods: readonly Pod[], { client, informer }
   const labels = { ...service.metadata.labels }
   delete labels[HEADLESS]
   if (isHeadless(service)) labels[HEADLESS] = ''
-  // Upstream puts its mark on Endpoints with the first write that finds them there, or something in them.
-  if (current !== undefined || subsets.length > 0) labels[MANAGED_BY] = CONTROLLER
+  labels[MANAGED_BY] = CONTROLLER
+  // Nothing to say about a Service that has no pods yet.
+  if (current === undefined && pods.length === 0) return
   if (
     current !== undefined &&
     equal(ignoringVersions(current.subsets ?? []), subsets) &&

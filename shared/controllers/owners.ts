@@ -99,7 +99,7 @@ async function adopt<T extends KubeObject>(
       ...object,
       metadata: {
         ...metadata,
-        ownerReferences: [...(metadata.ownerReferences ?? []), controllerReference(owner)],
+        ownerReferences: [controllerReference(owner), ...(metadata.ownerReferences ?? [])],
         ...(missing.length === 0 ? {} : { finalizers: [...(metadata.finalizers ?? []), ...missing] }),
       },
     }),

@@ -47,7 +47,11 @@ async function fill(secret: Secret, account: ServiceAccount, { client, informer 
   const { namespace, name, uid } = secret.metadata
   const authority = (await informer(CONFIG_MAPS)).get(objectKey(namespace, 'kube-root-ca.crt'))?.object as ConfigMap | undefined
   const encode = (text: string) => Buffer.from(text).toString('base64')
-  const data: Record<string, string> = { ...secret.data, namespace: encode(namespace ?? ''), 'ca.crt': encode(authority?.data?.['ca.crt'] ?? '') }
+  const data: Record<string, string> = {
+    ...secret.data,
+    namespace: encode(namespace ?? ''),
+    'ca.crt': encode(authority?.data?.['ca.crt'] ?? ''),
+  }
   const annotations = { ...secret.metadata.annotations, [ACCOUNT_UID]: account.metadata.uid! }
   if (!data.token) {
     const request = {

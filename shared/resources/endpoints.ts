@@ -2,6 +2,7 @@ import type { EndpointAddress, EndpointPort, Endpoints } from '../api/core/v1.ts
 import { required } from '../apimachinery/field-error.ts'
 import { equal } from '../apimachinery/objects.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import type { KubeObject } from '../apimachinery/types.ts'
 import { PROTOCOLS } from './pod-spec/containers.ts'
 import { age, columns, NONE } from './printers/text.ts'
 import { collect } from './strategy.ts'
@@ -22,6 +23,10 @@ function port({ name, port: number = 0, protocol, appProtocol }: EndpointPort, s
   addInvalid(isPortNumber(number), `${at}.port`, number, errors)
   requiredOneOf(protocol, PROTOCOLS, `${at}.protocol`, errors)
   if (appProtocol !== undefined) qualifiedName(appProtocol, `${at}.appProtocol`, errors)
+}
+
+function defaults(object: KubeObject): void {
+  for (const { ports = [] } of (object as Endpoints).subsets ?? []) for (const port of ports) port.protocol ||= 'TCP'
 }
 
 function validate({ subsets }: Endpoints, errors: Errors): void {
@@ -61,6 +66,7 @@ export default defineResource<Endpoints>({
       version: 'v1',
       storage: true,
       schema: 'io.k8s.api.core.v1.Endpoints',
+      defaults,
       deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
     },
   ],

@@ -50,13 +50,12 @@ export function targetPort(pod: Pod, { targetPort, port, protocol = 'TCP' }: Ser
   return undefined
 }
 
-/** What of a pod its endpoints show. */
+/** What of a pod its endpoints show. That it has finished is no news beside that it is not ready: it goes with the next change. */
 const shown = (pod: Pod) => [
   addressesOf(pod),
   pod.spec.nodeName,
   pod.metadata.labels,
   isReady(pod),
-  isFinished(pod),
   pod.metadata.deletionTimestamp !== undefined,
   pod.spec.hostname,
   pod.spec.subdomain,

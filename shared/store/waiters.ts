@@ -50,8 +50,8 @@ export class Waiter {
 export class Waiters {
   readonly #clock: Pick<Clock, 'now'>
   readonly #byPrefix = new Map<string, Set<Waiter>>()
-  /** Prefixes that are neither everything nor a namespace: found by trying, which is cheap beside waking. */
-  readonly #odd = new Set<string>()
+  /** How many different prefixes there are of each length; there are few lengths. */
+  readonly #lengths = new Map<number, number>()
   #size = 0
   #allAt = 0
   #allRevision = 0
@@ -67,9 +67,10 @@ export class Waiters {
   add(prefix: string): Waiter {
     const waiter = new Waiter(prefix, this.#remove)
     const others = this.#byPrefix.get(prefix)
-    if (others === undefined) this.#byPrefix.set(prefix, new Set([waiter]))
-    else others.add(waiter)
-    if (isOdd(prefix)) this.#odd.add(prefix)
+    if (others === undefined) {
+      this.#byPrefix.set(prefix, new Set([waiter]))
+      this.#lengths.set(prefix.length, (this.#lengths.get(prefix.length) ?? 0) + 1)
+    } else others.add(waiter)
     this.#size++
     return waiter
   }
@@ -84,9 +85,10 @@ export class Waiters {
       this.#wakeAll(revision)
       return
     }
-    this.#wake('', revision)
-    this.#wake(key.slice(0, key.indexOf('/') + 1), revision)
-    for (const prefix of this.#odd) if (key.startsWith(prefix)) this.#wake(prefix, revision)
+    for (const length of this.#lengths.keys()) {
+      const waiters = length <= key.length ? this.#byPrefix.get(key.slice(0, length)) : undefined
+      if (waiters !== undefined) for (const waiter of waiters) waiter.wake(revision)
+    }
   }
 
   /** Whatever changed, or nothing did: everybody looks. */
@@ -102,20 +104,15 @@ export class Waiters {
     for (const waiters of this.#byPrefix.values()) for (const waiter of waiters) waiter.wake(revision)
   }
 
-  #wake(prefix: string, revision: number): void {
-    const waiters = this.#byPrefix.get(prefix)
-    if (waiters !== undefined) for (const waiter of waiters) waiter.wake(revision)
-  }
-
   readonly #remove = (waiter: Waiter): void => {
     const waiters = this.#byPrefix.get(waiter.prefix)
     if (waiters?.delete(waiter) !== true) return
     this.#size--
     if (waiters.size > 0) return
     this.#byPrefix.delete(waiter.prefix)
-    this.#odd.delete(waiter.prefix)
+    const { length } = waiter.prefix
+    const left = this.#lengths.get(length)! - 1
+    if (left === 0) this.#lengths.delete(length)
+    else this.#lengths.set(length, left)
   }
 }
-
-/** A whole key too: "d/a" is the key of a, and begins the key of ab. */
-const isOdd = (prefix: string) => prefix !== '' && !prefix.endsWith('/')

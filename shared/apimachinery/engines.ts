@@ -89,6 +89,8 @@ export interface Engines {
   zeroObject(schema: string): KubeObject
   /** Adds the schema's defaults, in place. */
   applyDefaults(object: KubeObject, schema: string): void
+  /** Adds, in place, what is written although it is empty (status: {}), after a kind's own rules took parts away. */
+  complete(object: KubeObject, schema: string): void
 
   /** The argument is not changed; the answer may share parts with it. @throws PatchError */
   jsonPatch(document: unknown, operations: unknown): unknown

@@ -2,6 +2,7 @@
 import { applyConfiguration } from './apply/apply.ts'
 import { trackUpdate, zeroObject } from './apply/track-update.ts'
 import { decode, encode, parse } from './codec/codec.ts'
+import { fillZeros } from './codec/decode.ts'
 import { applyDefaults } from './codec/defaults.ts'
 import { encodeWatchFrame } from './codec/envelope.ts'
 import type { Engines } from './engines.ts'
@@ -17,6 +18,7 @@ export const schemaEngines: Engines = {
   encodeWatchFrame,
   zeroObject: schema => structuredClone(zeroObject(schemaOf(schema))),
   applyDefaults: (object, schema) => applyDefaults(object, schemaOf(schema)),
+  complete: (object, schema) => fillZeros(object as unknown as Record<string, unknown>, schemaOf(schema)),
   jsonPatch,
   mergePatch,
   strategicMergePatch: (document, patch, schema) => strategicMergePatch(document, patch, schemaOf(schema)),

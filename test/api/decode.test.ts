@@ -9,7 +9,8 @@ const read = (value: unknown, kind: string) => decode(structuredClone(value), co
 
 describe('JSON bodies', () => {
   it('names members that stand twice, and adds objects up as Go does', () => {
-    const parsed = json('{"metadata":{"name":"c","name":"d"},"unknown":1,"data":{"a":"1","a":"2"},"data":{"b":"1"},"also":{}}')
+    const text = '{"metadata":{"name":"c","name":"d"},"unknown":1,"data":{"a":"1","a":"2"},"data":{"b":"1"},"also":{}}'
+    const parsed = parse(Buffer.from(text), 'json', { apiVersion: 'v1', kind: 'ConfigMap', schema: core('ConfigMap') })
     expect(parsed.duplicates).toEqual(['duplicate field "metadata.name"', 'duplicate field "data.a"', 'duplicate field "data"'])
     const decoded = decode(parsed.value, core('ConfigMap'), parsed)
     expect(decoded.object).toEqual({ metadata: { name: 'd' }, data: { a: '2', b: '1' } })
@@ -20,6 +21,13 @@ describe('JSON bodies', () => {
       'duplicate field "data"',
       'unknown field "also"',
     ])
+  })
+
+  it('lets the last one count where the type is not known', () => {
+    expect(json('{"spec":{"a":1,"a":2},"spec":{"b":3}}')).toMatchObject({
+      value: { spec: { b: 3 } },
+      duplicates: ['duplicate field "spec.a"', 'duplicate field "spec"'],
+    })
   })
 
   it('is not fooled by colons and quotes inside strings', () => {
@@ -120,7 +128,7 @@ describe('decoding by schema', () => {
       metadata: {},
       immutable: false,
     })
-    expect(decode({}, 'io.k8s.api.rbac.v1.Role').object).toEqual({ metadata: {}, rules: null })
+    expect(decode({ rules: [] }, 'io.k8s.api.rbac.v1.Role').object).toEqual({ metadata: {}, rules: null })
     expect(decode({ spec: {} }, 'io.k8s.api.apps.v1.Deployment').object).toEqual({
       metadata: {},
       spec: { selector: null, strategy: {}, template: { metadata: {}, spec: { containers: null } } },

@@ -19,6 +19,8 @@ interface Plan {
   readonly schema: Schema
   /** Left out when it holds nothing. */
   readonly omitEmpty: boolean
+  /** A list or map that is written although it is empty. */
+  readonly emptyIsNull: boolean
   /** What stands there when nothing was said; undefined: nothing does. */
   readonly zero: (() => unknown) | undefined
 }
@@ -35,7 +37,9 @@ function planOf(schema: StructSchema): StructPlan {
   if (known !== undefined) return known
   const fields = new Map<string, Plan>()
   for (const field of schema.fields.values()) {
-    fields.set(field.name, { field, schema: field.schema, omitEmpty: !field.always && !field.pointer, zero: zeroMaker(field) })
+    const { schema: type, always, pointer } = field
+    const emptyIsNull = always && !pointer && !schema.structural && (type.type === 'list' || type.type === 'map')
+    fields.set(field.name, { field, schema: type, omitEmpty: !always && !pointer, emptyIsNull, zero: zeroMaker(field) })
   }
   const plan = { fields, written: [...fields.values()].filter(({ zero }) => zero !== undefined) }
   plans.set(schema.fields, plan)
@@ -151,7 +155,8 @@ class Decoder {
       this.#fields.pop()
       this.#path.pop()
       if (plan.omitEmpty && isEmpty(decoded, plan.schema)) continue
-      members[name] = decoded
+      // An empty list that must be written is null once it went through Go's storage.
+      members[name] = plan.emptyIsNull && isEmpty(decoded, plan.schema) ? null : decoded
     }
     this.#structs.pop()
     for (const { field, zero } of written) if (members[field.name] === undefined) members[field.name] = zero!()

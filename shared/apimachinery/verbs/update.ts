@@ -165,6 +165,7 @@ async function replace(
     keepSystemFields(object, old)
     if (part === undefined) definition.prepareForUpdate?.(object, old, context)
     else preparePart(request.part ?? '', part, object, old, context)
+    machinery.engines.complete(object, endpoint.storage.schema)
     // What controllers report is no new wish, not even where annotations count as one.
     if (request.part !== 'status' && definition.generation?.(object, old)) object.metadata.generation = (old.metadata.generation ?? 0) + 1
     keepIdentity(object, old)

@@ -10,11 +10,9 @@ import * as status from './status-error.ts'
 import type { GroupResource, KubeObject } from './types.ts'
 import { createObject } from './verbs/create.ts'
 import { deleteObject } from './verbs/delete.ts'
-import { patched, patchObject } from './verbs/patch.ts'
-import { SCALE, type Scale, scaleOf, updateScale } from './verbs/scale.ts'
+import { patchObject } from './verbs/patch.ts'
+import { patchScale, type Scale, scaleOf, updateScale } from './verbs/scale.ts'
 import { updateObject } from './verbs/update.ts'
-
-const RETRIES = 5
 
 /** Names the writer in managed fields. Default: the user's name. */
 export function createClient(machinery: () => Machinery, user: UserInfo, fieldManager = managerOf(user.name)): Client {
@@ -73,8 +71,7 @@ class InProcessClient implements Client {
     if (patch.subresource !== 'scale' || scale === undefined) {
       return (await patchObject(machinery, target, patch.subresource, parsed, context)).object as T
     }
-    const desired = (current: Scale) => patched(machinery.engines, current, parsed, SCALE, context) as Scale
-    return scaleOf((await updateScale(machinery, target, scale, { retries: RETRIES, desired }, context)).object, scale) as KubeObject as T
+    return scaleOf((await patchScale(machinery, target, scale, parsed, context)).object, scale) as KubeObject as T
   }
 
   async act<T extends KubeObject>(

@@ -1,7 +1,7 @@
 // Requests for resources: from path and method to the verb, and back to an answer.
 import type { RequestContext, UserInfo } from '../context.ts'
 import { DecodeError } from '../engines.ts'
-import { createReader, type Machinery, type Target, toVersion } from '../machinery.ts'
+import { createReader, type Machinery, type Target } from '../machinery.ts'
 import type { Endpoint } from '../registry.ts'
 import {
   bodyFormat,
@@ -23,17 +23,17 @@ import {
 } from '../request/options.ts'
 import type { RequestInfo } from '../request/request-info.ts'
 import { type Action, ALL_VERBS, type Verb } from '../resource.ts'
-import { answerList, answerObject, answerPlain, type Responder } from '../response/respond.ts'
+import { answerList, answerObject, answerPlain, headersOf, type Responder } from '../response/respond.ts'
 import { answerWatch } from '../response/watch-stream.ts'
 import * as status from '../status-error.ts'
 import { StatusError } from '../status-error.ts'
 import type { KubeObject } from '../types.ts'
-import { createObject } from '../verbs/create.ts'
-import { decodeBody, decodeValue, type Expected, expectedOf } from '../verbs/decode.ts'
+import { checkNamespace, createObject } from '../verbs/create.ts'
+import { decodeBody, type Expected, expectedOf } from '../verbs/decode.ts'
 import { deleteObject } from '../verbs/delete.ts'
 import { getObject, listObjects } from '../verbs/list.ts'
-import { parsePatch, patched, patchObject } from '../verbs/patch.ts'
-import { SCALE, type Scale, scaleOf, updateScale } from '../verbs/scale.ts'
+import { parsePatch, patchObject } from '../verbs/patch.ts'
+import { patchScale, SCALE, SCALE_ENDPOINT, type Scale, scaleOf, updateScale } from '../verbs/scale.ts'
 import { checkName, updateObject } from '../verbs/update.ts'
 import { watchObjects } from '../verbs/watch.ts'
 import { readBody } from './body.ts'
@@ -318,37 +318,23 @@ async function handleScale(call: ResourceRequest, target: Target): Promise<Respo
   const strategy = target.endpoint.definition.scale
   if (strategy === undefined) throw status.unknownPath()
   const negotiated = negotiate(request, query, TRANSFORMS)
-  if (request.method === 'GET') return answerPlain(responder, negotiated, 200, scaleOf(await getObject(machinery, target), strategy))
+  const answer = (parent: KubeObject) => answerObject(responder, negotiated, 200, scaleOf(parent, strategy), SCALE_ENDPOINT)
+  if (request.method === 'GET') return answer(await getObject(machinery, target))
   if (request.method === 'PUT') {
     const format = bodyFormat(request.headers.get('content-type'))
     const body = await readBody(request)
     const context = contextOf(call, parseWriteOptions('UpdateOptions', query, userAgent(request)))
     const scale = decodeBody(machinery.engines, body, format, SCALE, context) as Scale
     checkName(scale, target)
-    const { object } = await updateScale(machinery, target, strategy, { retries: 0, desired: () => scale }, context)
-    return answerPlain(responder, negotiated, 200, scaleOf(object, strategy))
+    checkNamespace(scale, target)
+    return answer((await updateScale(machinery, target, strategy, { retries: 0, desired: () => scale }, context)).object)
   }
   const type = patchType(request.headers.get('content-type'))
   const body = await readBody(request)
   const options = parseWriteOptions('PatchOptions', query, userAgent(request), type === 'apply')
   const context = contextOf(call, options)
   const parsed = parsePatch(machinery.engines, type, body, options.force ?? false)
-  const { object } = await updateScale(
-    machinery,
-    target,
-    strategy,
-    {
-      retries: 5,
-      desired: current => {
-        const effective = type === 'apply' ? { ...parsed, type: 'merge' as const } : parsed
-        const scale = patched(machinery.engines, current, effective, SCALE, context) as Scale
-        checkName(scale, target)
-        return scale
-      },
-    },
-    context,
-  )
-  return answerPlain(responder, negotiated, 200, scaleOf(object, strategy))
+  return answer((await patchScale(machinery, target, strategy, parsed, context)).object)
 }
 
 async function handleAction(call: ResourceRequest, target: Target, action: Action): Promise<Response> {
@@ -359,7 +345,7 @@ async function handleAction(call: ResourceRequest, target: Target, action: Actio
   const actionCall = { namespace: target.namespace, name: target.name, query, path: info.rest }
   if (action.create === undefined) {
     if (action.connect === undefined) throw notAllowed()
-    return action.connect(actionCall, request, contextOf(call))
+    return withHeaders(await action.connect(actionCall, request, contextOf(call)), responder)
   }
   checkAccept(request)
   const negotiated = negotiate(request, query)
@@ -369,6 +355,14 @@ async function handleAction(call: ResourceRequest, target: Target, action: Actio
   const object = decodeBody(machinery.engines, body, format, acceptedBody(action, target.endpoint), context)
   const answer = await actOn(machinery, target, info.subresource, action, object, actionCall, context)
   return answerPlain(responder, negotiated, 201, answer)
+}
+
+/** What every answer carries, also one that somebody else made. */
+function withHeaders(response: Response, responder: Responder): Response {
+  const headers = headersOf(responder, response.headers.get('content-type') ?? 'application/json')
+  for (const [name, value] of response.headers) headers.set(name, value)
+  if (!response.headers.has('content-type')) headers.delete('content-type')
+  return new Response(response.body, { status: response.status, headers })
 }
 
 export function acceptedBody(action: Action, endpoint: Endpoint): Expected {
@@ -404,5 +398,3 @@ export async function actOn(
   await machinery.admission.validate(attributes)
   return action.create(actionCall, body, context)
 }
-
-export { decodeValue, toVersion }

@@ -4,10 +4,17 @@ import { type FieldError, invalid } from '../field-error.ts'
 import type { Machinery, Target } from '../machinery.ts'
 import { toVersion } from '../machinery.ts'
 import { clone } from '../objects.ts'
-import type { ScaleStrategy } from '../resource.ts'
+import type { Endpoint } from '../registry.ts'
+import type { Column, ScaleStrategy, VersionDefinition } from '../resource.ts'
+import { age } from '../response/age.ts'
 import * as status from '../status-error.ts'
 import type { KubeObject } from '../types.ts'
-import { type Updated, updateObject } from './update.ts'
+import { checkNamespace } from './create.ts'
+import { applied, checkConfiguration, type Patch, patched } from './patch.ts'
+import { ownersOfParent, ownersOfScale } from './scale-owners.ts'
+import { checkName, type Updated, updateObject } from './update.ts'
+
+const RETRIES = 5
 
 export interface Scale extends KubeObject {
   spec: { replicas?: number }
@@ -28,6 +35,111 @@ export function scaleOf(object: KubeObject, strategy: ScaleStrategy): Scale {
     spec: replicas === 0 ? {} : { replicas },
     status: { replicas: strategy.statusReplicas(object), ...(selector === '' ? {} : { selector }) },
   }
+}
+
+const columns: readonly Column[] = [
+  { name: 'Name', type: 'string', format: 'name' },
+  { name: 'Desired', type: 'integer' },
+  { name: 'Available', type: 'integer' },
+  { name: 'Age', type: 'string' },
+]
+
+const version: VersionDefinition = { version: 'v1', storage: true, schema: SCALE.schema }
+
+/** How Scale is answered: like any object, but it is stored nowhere. */
+export const SCALE_ENDPOINT: Endpoint = {
+  definition: {
+    group: 'autoscaling',
+    resource: 'scales',
+    singular: 'scale',
+    kind: SCALE.kind,
+    namespaced: true,
+    versions: [version],
+    columns,
+    cells: (object, now) => {
+      const { metadata, spec, status: counted } = object as Scale
+      return [metadata.name, spec.replicas ?? 0, counted.replicas, age(metadata.creationTimestamp, now)]
+    },
+  },
+  version,
+  storage: version,
+  group: 'autoscaling',
+  resource: 'scales',
+  kind: SCALE.kind,
+  apiVersion: SCALE.apiVersion,
+  storageApiVersion: SCALE.apiVersion,
+  collection: { group: 'autoscaling', resource: 'scales' },
+}
+
+/** PATCH of the view, an apply included. @throws StatusError */
+export async function patchScale(
+  machinery: Machinery,
+  target: Target,
+  strategy: ScaleStrategy,
+  patch: Patch,
+  context: RequestContext,
+): Promise<Updated> {
+  if (patch.type === 'apply') return applyScale(machinery, target, strategy, patch, context)
+  return updateScale(
+    machinery,
+    target,
+    strategy,
+    {
+      retries: RETRIES,
+      desired: current => {
+        const scale = patched(machinery.engines, current, patch, SCALE, context) as Scale
+        checkName(scale, target)
+        checkNamespace(scale, target)
+        return scale
+      },
+    },
+    context,
+  )
+}
+
+async function applyScale(
+  machinery: Machinery,
+  target: Target,
+  strategy: ScaleStrategy,
+  patch: Patch,
+  context: RequestContext,
+): Promise<Updated> {
+  const options = {
+    manager: context.fieldManager,
+    apiVersion: SCALE.apiVersion,
+    schema: SCALE.schema,
+    subresource: 'scale',
+    now: context.now,
+    resetFields: [['status']],
+    force: patch.force,
+  }
+  return updateObject(
+    machinery,
+    target,
+    {
+      retries: RETRIES,
+      tracked: true,
+      trackedAs: 'scale',
+      onlyExisting: true,
+      admitted: object => scaleOf(object, strategy),
+      desired: current => {
+        const parent = current as KubeObject
+        const configuration = checkConfiguration(patch, SCALE, context)
+        const live = scaleOf(parent, strategy)
+        live.metadata.managedFields = ownersOfScale(parent.metadata.managedFields ?? [])
+        const scale = applied(machinery.engines, live, configuration, options) as Scale
+        const object = clone(toVersion(parent, target.endpoint))
+        strategy.setReplicas(object, scale.spec?.replicas ?? 0)
+        object.metadata.managedFields = ownersOfParent(
+          object.metadata.managedFields ?? [],
+          scale.metadata.managedFields ?? [],
+          target.endpoint.apiVersion,
+        )
+        return object
+      },
+    },
+    context,
+  )
 }
 
 /** Writes the number of replicas; `desired` makes the new Scale of the current one. Answers the parent, for scaleOf. @throws StatusError */

@@ -24,9 +24,14 @@ export interface Image {
   readonly configDigest: string
 }
 
+export interface PullCredentials {
+  readonly username: string
+  readonly password: string
+}
+
 export interface ImageSource {
-  /** Finds it, or pulls it. @throws PullError */
-  get(reference: string): Promise<Image>
+  /** Finds it, or pulls it, with these credentials where they are given. @throws PullError */
+  get(reference: string, credentials?: PullCredentials): Promise<Image>
 }
 
 /** Pulling failed. `status` is the engine's: 404 no such image or access denied, 500 the registry cannot be reached. */

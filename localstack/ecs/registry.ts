@@ -6,10 +6,10 @@
 //   GET|HEAD /v2/<repository>/blobs/<digest>[?ns=...]
 //
 // The repository is named as Docker names it ("busybox", "gcr.io/kuar-demo/kuard-amd64"), or without its host and with the host in `ns`,
-// as mirrors of registries are asked.
+// as mirrors of registries are asked. Where the registry that is meant wants credentials, so does this one (401, Basic), and hands them on.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Door } from '../aws/server.ts'
-import { type Image, type ImageSource, PullError } from './images.ts'
+import { type Image, type ImageSource, type PullCredentials, PullError } from './images.ts'
 
 const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
 
@@ -45,7 +45,7 @@ async function answer(
   const separator = reference.includes(':') ? '@' : ':'
   let image: Image
   try {
-    image = await images.get(`${repository}${separator}${reference}`)
+    image = await images.get(`${repository}${separator}${reference}`, credentialsOf(request))
   } catch (error) {
     if (error instanceof PullError) return refuse(response, error)
     throw error
@@ -64,6 +64,14 @@ function blob(blobs: ReadonlyMap<string, string>, digest: string, request: Incom
       'BLOB_UNKNOWN',
       `blob ${digest}: layers stay in the engine; a configuration is known once its manifest was asked for`,
     )
+}
+
+/** What the caller has for the registry that is meant; the engine pulls with it. */
+function credentialsOf(request: IncomingMessage): PullCredentials | undefined {
+  const basic = request.headers.authorization?.match(/^Basic (\S+)$/i)?.[1]
+  if (basic === undefined) return undefined
+  const [username = '', ...password] = Buffer.from(basic, 'base64').toString('utf8').split(':')
+  return { username, password: password.join(':') }
 }
 
 /** The engine's words about a failed pull, as the registry itself would have answered. */
@@ -92,6 +100,7 @@ function send(request: IncomingMessage, response: ServerResponse, type: string, 
 
 function fail(response: ServerResponse, status: number, code: string, message: string): void {
   if (response.headersSent) return void response.destroy()
-  response.writeHead(status, { 'content-type': 'application/json', 'docker-distribution-api-version': 'registry/2.0' })
+  const challenge = status === 401 ? { 'www-authenticate': 'Basic realm="image pull credentials"' } : {}
+  response.writeHead(status, { 'content-type': 'application/json', 'docker-distribution-api-version': 'registry/2.0', ...challenge })
   response.end(JSON.stringify({ errors: [{ code, message }] }))
 }

@@ -25,6 +25,7 @@ export class TaskRun {
   readonly #runtime: Runtime
   readonly #clock: Clock
   readonly #commit: Commit
+  readonly #log: (line: string) => void
   /** Containers whose start was ordered in this life. */
   readonly #starting = new Set<string>()
   /** Starts under way: a stop waits for them, so that nothing starts behind its back. */
@@ -37,12 +38,13 @@ export class TaskRun {
   #preparing: Promise<void> = Promise.resolve()
   readonly #stopWanted = Promise.withResolvers<void>()
 
-  constructor(task: Task, definition: TaskDefinition, runtime: Runtime, clock: Clock, commit: Commit) {
+  constructor(task: Task, definition: TaskDefinition, runtime: Runtime, clock: Clock, commit: Commit, log: (line: string) => void) {
     this.task = task
     this.#definition = definition
     this.#runtime = runtime
     this.#clock = clock
     this.#commit = commit
+    this.#log = log
   }
 
   get spec(): TaskSpec {
@@ -277,7 +279,12 @@ export class TaskRun {
       const timeout = (this.#definitionOf(name).stopTimeout ?? DEFAULT_STOP_TIMEOUT) * 1000
       this.#runtime.stop(this.spec, name, timeout).catch(error => this.exited(name, { reason: messageOf(error) }))
     }
-    if (running.length === 0) void this.#release()
+    if (running.length === 0) this.#release().catch(error => this.#troubled(error))
+  }
+
+  /** What could not be released is left to the next life of this program, which finds the task in DEPROVISIONING. */
+  #troubled(error: unknown): void {
+    this.#log(`local ECS: task ${this.task.taskArn} could not be released: ${messageOf(error)}`)
   }
 
   async #release(): Promise<void> {

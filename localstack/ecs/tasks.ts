@@ -72,12 +72,13 @@ export class Tasks implements TaskControl, RuntimeListener {
   }
 
   #run(task: Task, definition: TaskDefinition): TaskRun {
-    return new TaskRun(task, definition, this.#runtime!, this.#world.clock, changed => {
+    const commit = (changed: Task) => {
       changed.version++
       changed.updatedAt = this.#world.clock.now()
       if (isStopped(changed)) this.#runs.delete(changed.taskArn)
       this.#tell(changed)
-    })
+    }
+    return new TaskRun(task, definition, this.#runtime!, this.#world.clock, commit, this.#world.log)
   }
 
   /** The event first: killed in between, the next life finds the old state, sees the same change and tells it again, which is allowed. */

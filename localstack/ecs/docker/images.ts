@@ -1,6 +1,15 @@
 // Images of the engine: looked up, pulled when missing, and known by digest. An image that was built here has no digest of a registry;
 // it gets one of the manifest under which the read-only registry (../registry.ts) shows it, so that a task can be pinned to it.
-import { type Image, type ImageConfig, type ImageSource, manifestOf, PullError, parseReference, shortRepository } from '../images.ts'
+import {
+  type Image,
+  type ImageConfig,
+  type ImageSource,
+  manifestOf,
+  type PullCredentials,
+  PullError,
+  parseReference,
+  shortRepository,
+} from '../images.ts'
 import { type Engine, isMissing, reasonOf, statusOf } from './engine.ts'
 
 /** How long a look-up is believed: rollouts ask for the same image many times at once, and a rebuilt tag must be seen soon. */
@@ -27,10 +36,10 @@ export class Images implements ImageSource {
     return image
   }
 
-  async get(reference: string): Promise<Image> {
+  async get(reference: string, credentials?: PullCredentials): Promise<Image> {
     const found = await this.find(reference)
     if (found) return found
-    await this.#pull(reference)
+    await this.#pull(reference, credentials)
     this.#known.delete(reference)
     const pulled = await this.find(reference)
     if (!pulled) throw new PullError(404, `the engine pulled ${reference} and does not have it`)
@@ -65,21 +74,22 @@ export class Images implements ImageSource {
     }
   }
 
-  /** One pull at a time for one reference, however many tasks wait for it. */
-  #pull(reference: string): Promise<void> {
-    let pull = this.#pulls.get(reference)
+  /** One pull at a time for one reference and one user, however many tasks wait for it. */
+  #pull(reference: string, credentials: PullCredentials | undefined): Promise<void> {
+    const key = `${reference} ${credentials?.username} ${credentials?.password}`
+    let pull = this.#pulls.get(key)
     if (!pull) {
-      pull = this.#pullNow(reference).finally(() => this.#pulls.delete(reference))
-      this.#pulls.set(reference, pull)
+      pull = this.#pullNow(reference, credentials).finally(() => this.#pulls.delete(key))
+      this.#pulls.set(key, pull)
     }
     return pull
   }
 
-  async #pullNow(reference: string): Promise<void> {
+  async #pullNow(reference: string, authconfig: PullCredentials | undefined): Promise<void> {
     const { repository, tag, digest } = parseReference(reference)
     const full = digest ? `${repository}@${digest}` : `${repository}:${tag}`
     try {
-      const stream = await this.#engine.call(docker => docker.pull(full))
+      const stream = await this.#engine.call(docker => docker.pull(full, authconfig ? { authconfig } : {}))
       await new Promise<void>((resolve, reject) => {
         this.#engine.docker.modem.followProgress(stream, error => (error ? reject(error) : resolve()))
       })

@@ -7,11 +7,12 @@ import { PullError } from '../images.ts'
 import type { HealthStatus, Task } from '../model.ts'
 import { taskIdOf } from '../model.ts'
 import { type Exit, type Found, type Runtime, RuntimeError, type RuntimeListener, type Sandbox, type TaskSpec } from '../runtime.ts'
+import { checkLogGroups, logTarget } from './awslogs.ts'
 import { type TaskCgroups, taskCgroups } from './cgroup.ts'
 import { type Engine, isMissing, reasonOf, statusOf } from './engine.ts'
+import { ensureNetwork, ensurePause, NETWORK, PAUSE_IMAGE } from './foundation.ts'
 import { Images } from './images.ts'
-import { followLogs, type LogTarget } from './log-follower.ts'
-import { archiveOf, pauseProgram } from './pause.ts'
+import { followLogs } from './log-follower.ts'
 import {
   containerName,
   createOptions,
@@ -27,8 +28,6 @@ import {
 } from './spec.ts'
 import { type EngineEvent, EngineWatch } from './watch.ts'
 
-const PAUSE_IMAGE = 'zeroplane/pause:1'
-const NETWORK = 'zeroplane'
 /** How long to wait for the rest of a container's output after it exited. */
 const LOG_PATIENCE = 5000
 const LOST = "ResourceInitializationError: the task's network namespace is gone"
@@ -67,6 +66,7 @@ export class DockerRuntime implements Runtime {
   /** By task: the sandbox's id, when volumes and sandbox are made. */
   readonly #made = new Map<string, Promise<string | undefined>>()
   #warnedOfInit = false
+  #closed = false
 
   private constructor(engine: Engine, gateway: string, options: DockerRuntimeOptions) {
     this.#engine = engine
@@ -124,7 +124,7 @@ export class DockerRuntime implements Runtime {
 
   async #makeFoundations(spec: TaskSpec): Promise<string | undefined> {
     const { definition, task } = spec
-    this.#checkLogGroups(spec)
+    checkLogGroups(spec, this.#options.logs)
     const volumes = definition.volumes.map(async volume => {
       const path = hostPath(volume, this.#options.fileSystems)
       if (!path) await this.#volume(spec, volume.name)
@@ -218,7 +218,7 @@ export class DockerRuntime implements Runtime {
     }
     const image = await this.images.find(imageOf(spec, name))
     await kill(image?.config.StopSignal || 'SIGTERM')
-    const patience = setTimeout(() => void kill('SIGKILL').catch(() => {}), timeout)
+    const patience = setTimeout(() => void kill('SIGKILL').catch(error => this.#troubled(live, error)), timeout)
     await live.exited.promise
     clearTimeout(patience)
   }
@@ -276,6 +276,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#watch.close()
     this.#engine.close()
   }
@@ -286,7 +287,7 @@ export class DockerRuntime implements Runtime {
     const name = attributes[LABELS.container]
     const live = taskArn && name ? this.#live.get(key(taskArn, name)) : undefined
     if (!live || live.id !== event.Actor.ID) return
-    if (event.Action === 'die') void this.#ended(live, Number(attributes.exitCode))
+    if (event.Action === 'die') this.#ended(live, Number(attributes.exitCode)).catch(error => this.#troubled(live, error))
     else if (event.Action.startsWith('health_status'))
       this.#options.listener.health(live.taskArn, live.name, healthOf(event.Action.split(': ')[1]))
   }
@@ -300,6 +301,10 @@ export class DockerRuntime implements Runtime {
     else this.#options.listener.exited(live.taskArn, live.name, exit)
   }
 
+  #troubled({ taskArn, name }: Live, error: unknown): void {
+    if (!this.#closed) this.#options.log(`local ECS: container ${name} of task ${taskIdOf(taskArn)}: ${reasonOf(error)}`)
+  }
+
   /** After a gap in the event stream: who ended meanwhile? */
   async #lookAtAll(): Promise<void> {
     await Promise.all([...this.#live.values()].map(live => this.#look(live)))
@@ -309,6 +314,7 @@ export class DockerRuntime implements Runtime {
     try {
       const { State } = await this.#engine.call(docker => docker.getContainer(live.id).inspect())
       if (State.Status === 'exited' || State.Status === 'dead') await this.#ended(live, State.ExitCode)
+      else if (State.Health) this.#options.listener.health(live.taskArn, live.name, healthOf(State.Health.Status))
     } catch (error) {
       if (!isMissing(error)) throw error
       live.exited.resolve()
@@ -352,20 +358,6 @@ export class DockerRuntime implements Runtime {
         `local ECS: the output of container ${name} of task ${taskIdOf(spec.task.taskArn)} is lost from here on: ${reasonOf(error)}`,
       )
     })
-  }
-
-  #checkLogGroups({ definition }: TaskSpec): void {
-    for (const { logConfiguration } of definition.containerDefinitions) {
-      const { 'awslogs-group': group, 'awslogs-create-group': create } = logConfiguration?.options ?? {}
-      if (logConfiguration?.logDriver !== 'awslogs' || !group || this.#options.logs.groups.has(group)) continue
-      if (create === 'true') this.#options.logs.groups.createGroup(group)
-      else {
-        throw new RuntimeError(
-          'ResourceInitializationError',
-          `failed to validate logger args: create stream has been retried 1 times: ResourceNotFoundException: The specified log group does not exist: ${group}`,
-        )
-      }
-    }
   }
 
   async #volume(spec: TaskSpec, name: string): Promise<void> {
@@ -415,46 +407,4 @@ const imageOf = ({ task }: TaskSpec, name: string): string => task.containers.fi
 
 function healthOf(status: string | undefined): HealthStatus {
   return status === 'healthy' ? 'HEALTHY' : status === 'unhealthy' ? 'UNHEALTHY' : 'UNKNOWN'
-}
-
-function logTarget({ task, definition }: TaskSpec, name: string, id: string): LogTarget | undefined {
-  const configuration = definition.containerDefinitions.find(container => container.name === name)?.logConfiguration
-  const group = configuration?.options?.['awslogs-group']
-  if (configuration?.logDriver !== 'awslogs' || !group) return undefined
-  const prefix = configuration.options?.['awslogs-stream-prefix']
-  return { group, stream: prefix ? `${prefix}/${name}/${taskIdOf(task.taskArn)}` : id }
-}
-
-async function ensureNetwork(engine: Engine): Promise<string> {
-  const read = async () => {
-    const network = await engine.call(docker => docker.getNetwork(NETWORK).inspect())
-    return (network.IPAM?.Config?.[0] as { Gateway?: string } | undefined)?.Gateway ?? ''
-  }
-  try {
-    return await read()
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
-  await engine
-    .call(docker => docker.createNetwork({ Name: NETWORK, Driver: 'bridge', CheckDuplicate: true, Labels: { [LABELS.owner]: 'all' } }))
-    .catch(error => {
-      if (statusOf(error) !== 409) throw error
-    })
-  return read()
-}
-
-async function ensurePause(engine: Engine): Promise<void> {
-  const [, tag] = PAUSE_IMAGE.split(':')
-  try {
-    await engine.call(docker => docker.getImage(PAUSE_IMAGE).inspect())
-    return
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
-  const archive = archiveOf('pause', pauseProgram(engine.architecture))
-  const options = { repo: PAUSE_IMAGE.slice(0, PAUSE_IMAGE.lastIndexOf(':')), tag, changes: ['ENTRYPOINT ["/pause"]'] }
-  const imported = await engine.docker.importImage(archive, options)
-  await new Promise<void>((resolve, reject) => {
-    engine.docker.modem.followProgress(imported, error => (error ? reject(error) : resolve()))
-  })
 }

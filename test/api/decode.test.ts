@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decode, encode, parse } from '../../shared/apimachinery/codec/codec.ts'
 import { canonicalMicroTime, canonicalTime } from '../../shared/apimachinery/codec/time.ts'
+import { schemaEngines } from '../../shared/apimachinery/schema-engines.ts'
 
 const json = (text: string) => parse(Buffer.from(text), 'json')
 const yaml = (text: string) => parse(Buffer.from(text), 'yaml').value
@@ -128,12 +129,17 @@ describe('decoding by schema', () => {
       metadata: {},
       immutable: false,
     })
-    expect(decode({ rules: [] }, 'io.k8s.api.rbac.v1.Role').object).toEqual({ metadata: {}, rules: null })
-    expect(decode({ spec: {} }, 'io.k8s.api.apps.v1.Deployment').object).toEqual({
-      metadata: {},
-      spec: { selector: null, strategy: {}, template: { metadata: {}, spec: { containers: null } } },
-      status: {},
-    })
+    const role = decode({ rules: [] }, 'io.k8s.api.rbac.v1.Role').object
+    expect(role).toEqual({ metadata: {} })
+    const deployment = decode({ spec: { selector: null } }, 'io.k8s.api.apps.v1.Deployment').object
+    expect(deployment).toEqual({ metadata: {}, spec: { strategy: {}, template: { metadata: {}, spec: {} } }, status: {} })
+    for (const [object, schema] of [
+      [role, 'io.k8s.api.rbac.v1.Role'],
+      [deployment, 'io.k8s.api.apps.v1.Deployment'],
+    ] as const)
+      schemaEngines.complete(object, schema)
+    expect(role).toEqual({ metadata: {}, rules: null })
+    expect(deployment).toMatchObject({ spec: { selector: null, template: { spec: { containers: null } } } })
   })
 
   it('takes null items as zero values', () => {

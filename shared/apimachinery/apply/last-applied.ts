@@ -34,7 +34,7 @@ export function updateLastApplied(object: KubeObject, configuration: KubeObject)
   const { annotations: given, ...metadata } = configuration.metadata
   const plain = {
     ...configuration,
-    metadata: given === undefined || Object.keys(others).length === 0 ? metadata : { ...metadata, annotations: others },
+    metadata: given === undefined ? metadata : { ...metadata, annotations: others },
   }
   const text = `${JSON.stringify(sorted(plain))}\n`
   const size = Object.entries({ ...annotations, [ANNOTATION]: text }).reduce(

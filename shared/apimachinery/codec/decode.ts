@@ -2,8 +2,9 @@
 // and empty values are left out or written as Go's tags say, quantities, times and base64 take their canonical form.
 //
 // What is always written (structs that are no pointers, fields without omitempty) is there after decoding, so that what reads an
-// object finds metadata, spec and a template's spec without asking. One exception: an IntOrString that may be left out stays absent,
-// because "not said" is what its default is decided by.
+// object finds metadata, spec and a template's spec without asking. Two exceptions: an IntOrString that may be left out stays absent,
+// because "not said" is what its default is decided by; and what Go writes as null (an empty list that must be written) stays absent
+// until the object is stored (fillZeros), so that the rules of a kind need not tell null from absent.
 import { type Decoded, DecodeError } from '../engines.ts'
 import { canonicalQuantity, QuantityError } from '../quantity.ts'
 import { schemaOf } from '../schema/schemas.ts'
@@ -19,10 +20,10 @@ interface Plan {
   readonly schema: Schema
   /** Left out when it holds nothing. */
   readonly omitEmpty: boolean
-  /** A list or map that is written although it is empty. */
-  readonly emptyIsNull: boolean
   /** What stands there when nothing was said; undefined: nothing does. */
   readonly zero: (() => unknown) | undefined
+  /** That is null: decoding leaves it to fillZeros. */
+  readonly nullish: boolean
 }
 
 interface StructPlan {
@@ -38,10 +39,12 @@ function planOf(schema: StructSchema): StructPlan {
   const fields = new Map<string, Plan>()
   for (const field of schema.fields.values()) {
     const { schema: type, always, pointer } = field
-    const emptyIsNull = always && !pointer && !schema.structural && (type.type === 'list' || type.type === 'map')
-    fields.set(field.name, { field, schema: type, omitEmpty: !always && !pointer, emptyIsNull, zero: zeroMaker(field) })
+    // Lists and maps that are written when empty are null then (fillZeros), whichever way they came.
+    const omitEmpty = !pointer && (!always || (!schema.structural && (type.type === 'list' || type.type === 'map')))
+    const zero = zeroMaker(field)
+    fields.set(field.name, { field, schema: type, omitEmpty, zero, nullish: zero?.() === null })
   }
-  const plan = { fields, written: [...fields.values()].filter(({ zero }) => zero !== undefined) }
+  const plan = { fields, written: [...fields.values()].filter(({ zero, nullish }) => zero !== undefined && !nullish) }
   plans.set(schema.fields, plan)
   return plan
 }
@@ -92,8 +95,10 @@ export function fillZeros(object: Members, schema: StructSchema): void {
   for (const { field, schema: type, zero } of planOf(schema).fields.values()) {
     const value = object[field.name]
     if (value === undefined || value === null) {
-      if (zero !== undefined && value === undefined) object[field.name] = zero()
-    } else fillInside(value, type)
+      if (zero === undefined || value === null) continue
+      object[field.name] = zero()
+    }
+    fillInside(object[field.name], type)
   }
 }
 
@@ -155,8 +160,7 @@ class Decoder {
       this.#fields.pop()
       this.#path.pop()
       if (plan.omitEmpty && isEmpty(decoded, plan.schema)) continue
-      // An empty list that must be written is null once it went through Go's storage.
-      members[name] = plan.emptyIsNull && isEmpty(decoded, plan.schema) ? null : decoded
+      members[name] = decoded
     }
     this.#structs.pop()
     for (const { field, zero } of written) if (members[field.name] === undefined) members[field.name] = zero!()

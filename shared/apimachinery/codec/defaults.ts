@@ -11,7 +11,7 @@ export function applyDefaults(object: object, schema: StructSchema): void {
     const value = members[field.name]
     if (value === undefined || (value === null && field.default !== undefined) || isZero(field, value)) {
       const missing = field.default !== undefined ? structuredClone(field.default) : value === undefined ? zeroMaker(field)?.() : undefined
-      if (missing !== undefined) members[field.name] = missing
+      if (missing !== undefined && missing !== null) members[field.name] = missing
     }
     inside(members[field.name], field.schema)
   }

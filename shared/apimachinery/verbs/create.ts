@@ -63,9 +63,9 @@ async function storeOnce(machinery: Machinery, target: Target, object: KubeObjec
   try {
     if (definition.generation !== undefined) object.metadata.generation = 1
     definition.prepareForCreate?.(object, context)
-    machinery.engines.complete(object, target.endpoint.storage.schema)
     const errors: FieldError[] = [...validateMetadata(object.metadata, definition), ...(definition.validate?.(object, context) ?? [])]
     if (errors.length > 0) throw status.invalid(definition.group, definition.kind, object.metadata.name ?? '', errors)
+    machinery.engines.complete(object, target.endpoint.storage.schema)
     for (const warning of definition.warnings?.(object, undefined, context) ?? []) context.warn(warning)
     await machinery.admission.validate(attributesOf(target, object, context))
     const key = keyOf({ ...target, name: object.metadata.name ?? '' })

@@ -146,11 +146,16 @@ async function applyObject(
       createAbsent: part === undefined,
       retries: RETRIES,
       desired: current => {
-        if (current === undefined && configuration.metadata.resourceVersion) throw status.notFound(endpoint.collection, target.name)
+        const { uid } = configuration.metadata
+        if (current === undefined && uid) {
+          const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
+          throw status.conflict(endpoint.collection, target.name, why)
+        }
         const options = { ...managedFieldsOptions(endpoint, part ?? '', context), force: patch.force }
         const object = applied(engines, current, clone(configuration), options)
         engines.applyDefaults(object, endpoint.version.schema)
         endpoint.version.defaults?.(object)
+        checkName(object, target)
         return object
       },
     },

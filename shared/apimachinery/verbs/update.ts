@@ -165,11 +165,11 @@ async function replace(
     keepSystemFields(object, old)
     if (part === undefined) definition.prepareForUpdate?.(object, old, context)
     else preparePart(request.part ?? '', part, object, old, context)
-    machinery.engines.complete(object, endpoint.storage.schema)
     // What controllers report is no new wish, not even where annotations count as one.
     if (request.part !== 'status' && definition.generation?.(object, old)) object.metadata.generation = (old.metadata.generation ?? 0) + 1
     keepIdentity(object, old)
     validateUpdate(target, part, object, old, context)
+    machinery.engines.complete(object, endpoint.storage.schema)
     await machinery.admission.validate(attributesOf(target, request, object, old, context))
 
     if (isFinished(object, old, target)) {

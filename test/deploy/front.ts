@@ -1,5 +1,5 @@
 // The HTTPS address of a Function URL, which the emulator lacks: it serves them under a path, without TLS, and kubectl keeps
-// its credentials to itself there. Nothing else is done to a request or an answer.
+// its credentials to itself there. Bodies that the streaming shim had to write as text are turned back; nothing else is done.
 import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { createServer } from 'node:https'
@@ -28,8 +28,18 @@ export async function startFront(target: string, folder: string): Promise<Front>
         headers: request.headers,
       },
       answer => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers)
-        answer.pipe(response)
+        const { 'x-emulator-base64': base64, 'content-length': length, ...headers } = answer.headers
+        if (!base64) {
+          response.writeHead(answer.statusCode ?? 502, { ...headers, ...(length ? { 'content-length': length } : {}) })
+          answer.pipe(response)
+          return
+        }
+        const parts: Buffer[] = []
+        answer.on('data', (part: Buffer) => parts.push(part))
+        answer.on('end', () => {
+          response.writeHead(answer.statusCode ?? 502, headers)
+          response.end(Buffer.from(Buffer.concat(parts).toString('latin1'), 'base64'))
+        })
       },
     )
     onward.on('error', error => response.headersSent || response.writeHead(502).end(String(error)))

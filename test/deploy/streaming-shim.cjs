@@ -1,6 +1,6 @@
 // Response streaming on an emulator that knows only buffered answers: Lambda's `awslambda` global, with the stream collected and
 // returned whole in the framing of a Function URL (prelude as JSON, eight NUL bytes, body). Loaded into the emulator's Node by
-// `--require`; product code never sees it. Bodies travel as text here, so binary answers are not asked for.
+// `--require`; product code never sees it.
 const { Writable } = require('node:stream')
 
 const SEPARATOR = '\0'.repeat(8)
@@ -25,18 +25,16 @@ globalThis.awslambda = {
     },
   },
   streamifyResponse: handler => async (event, context) => {
-    const accept = event.headers?.accept
-    if (accept) {
-      const texts = accept.split(',').filter(type => !type.includes('protobuf'))
-      event.headers.accept = texts.length > 0 ? texts.join(',') : 'application/json'
-    }
-    delete event.headers?.['accept-encoding']
     const stream = new CollectingStream()
     const finished = new Promise((resolve, reject) => stream.once('finish', resolve).once('error', reject))
     await handler(event, stream, context)
     if (!stream.writableEnded) stream.end()
     await finished
-    const body = Buffer.concat(stream.chunks).toString('utf8')
-    return stream.prelude ? JSON.stringify(stream.prelude) + SEPARATOR + body : body
+    const body = Buffer.concat(stream.chunks)
+    if (!stream.prelude) return body.toString('utf8')
+    // A body that is no text travels as base64; front.ts turns it back.
+    const binary = Object.entries(stream.prelude.headers ?? {}).some(([name, value]) => /content-encoding/i.test(name) || /protobuf/.test(value))
+    const headers = { ...stream.prelude.headers, ...(binary ? { 'x-emulator-base64': 'true' } : {}) }
+    return JSON.stringify({ ...stream.prelude, headers }) + SEPARATOR + body.toString(binary ? 'base64' : 'utf8')
   },
 }

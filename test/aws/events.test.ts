@@ -12,10 +12,10 @@ import {
 } from '@aws-sdk/client-eventbridge'
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ManualClock } from '../../localstack/aws/clock.ts'
 import { compilePattern } from '../../localstack/aws/events/pattern.ts'
 import { transform } from '../../localstack/aws/events/transform.ts'
 import { type Started, start } from './kit.ts'
+import { ManualClock } from './manual-clock.ts'
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:tasks'
 

@@ -17,8 +17,8 @@ import {
   StartLiveTailCommand,
 } from '@aws-sdk/client-cloudwatch-logs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ManualClock } from '../../localstack/aws/clock.ts'
 import { type Started, start } from './kit.ts'
+import { ManualClock } from './manual-clock.ts'
 
 let started: Started
 let clock: ManualClock

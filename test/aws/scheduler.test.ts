@@ -12,9 +12,9 @@ import {
   ValidationException,
 } from '@aws-sdk/client-scheduler'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ManualClock } from '../../localstack/aws/clock.ts'
 import { nextTime, parseExpression } from '../../localstack/aws/scheduler/expression.ts'
 import { type Started, start } from './kit.ts'
+import { ManualClock } from './manual-clock.ts'
 
 const Target = { Arn: 'arn:aws:lambda:us-east-1:000000000000:function:tick', RoleArn: 'arn:aws:iam::000000000000:role/scheduler' }
 const OFF = { Mode: 'OFF' as const }

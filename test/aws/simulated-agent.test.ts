@@ -1,6 +1,5 @@
 // A simulated pod against the control plane's real end of the agents' call, over the in-memory store; time is turned by hand.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ManualClock } from '../../localstack/aws/clock.ts'
 import { parseStages, randomFrom } from '../../localstack/ecs/simulated/stages.ts'
 import type { Pod } from '../../shared/api/core/v1.ts'
 import { createReader } from '../../shared/apimachinery/machinery.ts'
@@ -13,6 +12,7 @@ import { createAgentSync } from '../../shared/pods/sync.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
 import { storeClient } from '../pipeline/store-client.ts'
 import { type EcsKit, ecsKit } from './ecs-kit.ts'
+import { ManualClock } from './manual-clock.ts'
 
 const KEY = Buffer.alloc(32, 1)
 

@@ -13,8 +13,8 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ManualClock } from '../../localstack/aws/clock.ts'
 import { type Started, start } from './kit.ts'
+import { ManualClock } from './manual-clock.ts'
 
 let started: Started
 let clock: ManualClock

@@ -1,4 +1,5 @@
 // What became different between two objects, as sets of field paths: what every change of ownership follows from.
+import { nullFields } from '../codec/decode.ts'
 import type { ListSchema, Schema } from '../schema/types.ts'
 import { EMPTY, type FieldSet, isEmpty, LEAF, type MutableFieldSet } from './field-set.ts'
 import { isObject, itemElement, itemsByElement, type Members, memberSchema, sameValue, shapeOf } from './values.ts'
@@ -82,7 +83,8 @@ function compareMembers(before: Members, after: Members, schema: Schema, changes
   }
   for (const name in before) {
     const was = before[name]
-    if (was === undefined || after[name] !== undefined) continue
+    // Decoding leaves out what is stored as null.
+    if (was === undefined || was === null || after[name] !== undefined) continue
     const member = memberSchema(schema, name)
     if (member !== undefined) put(changes, 'removed', `f:${name}`, wholeTree(was, member.schema))
   }
@@ -134,6 +136,8 @@ function wholeTree(value: unknown, schema: Schema): FieldSet {
       const found = memberSchema(schema, name)
       if (found !== undefined) node[`f:${name}`] = wholeTree(member, found.schema)
     }
+    // What will be written as null is there too.
+    if (schema.type === 'struct') for (const { name } of nullFields(schema)) node[`f:${name}`] ??= LEAF
   }
   if (isEmpty(node)) return LEAF
   node['.'] = LEAF

@@ -29,6 +29,7 @@ interface Plan {
 interface StructPlan {
   readonly fields: ReadonlyMap<string, Plan>
   readonly written: readonly Plan[]
+  readonly nullish: readonly Plan[]
 }
 
 const plans = new WeakMap<ReadonlyMap<string, Field>, StructPlan>()
@@ -44,7 +45,12 @@ function planOf(schema: StructSchema): StructPlan {
     const zero = zeroMaker(field)
     fields.set(field.name, { field, schema: type, omitEmpty, zero, nullish: zero?.() === null })
   }
-  const plan = { fields, written: [...fields.values()].filter(({ zero, nullish }) => zero !== undefined && !nullish) }
+  const all = [...fields.values()]
+  const plan = {
+    fields,
+    written: all.filter(({ zero, nullish }) => zero !== undefined && !nullish),
+    nullish: all.filter(({ nullish }) => nullish),
+  }
   plans.set(schema.fields, plan)
   return plan
 }
@@ -89,6 +95,9 @@ function zeroStruct(schema: StructSchema): Members {
   for (const { field, zero } of planOf(schema).written) members[field.name] = zero!()
   return members
 }
+
+/** What is written as null when nothing was said about it. */
+export const nullFields = (schema: StructSchema): readonly Field[] => planOf(schema).nullish.map(({ field }) => field)
 
 /** Adds, in place, what is always written and is not there. For objects that were made otherwise than by decoding. */
 export function fillZeros(object: Members, schema: StructSchema): void {

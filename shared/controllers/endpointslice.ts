@@ -1,6 +1,6 @@
 // EndpointSlices: for each Service with a selector, its pods with their conditions, in slices.
 import type { Node, Pod, Service } from '../api/core/v1.ts'
-import type { EndpointSlice } from '../api/discovery/v1.ts'
+import type { Endpoint, EndpointSlice } from '../api/discovery/v1.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import { objectKey, splitKey } from '../apimachinery/types.ts'
@@ -9,6 +9,7 @@ import { all } from './bursts.ts'
 import { ENDPOINT_SLICES, NODES, PODS, SERVICES } from './collections.ts'
 import { familiesOf, HEADLESS, isHeadless, isSelecting, labelKeys, labelsIn, TRIGGER_TIME, triggerTime } from './endpoints/pods.ts'
 import { groupsOf, planSlices, type SliceFrame, type SliceGroup } from './endpoints/slices.ts'
+import { allocate, wantsTopologyHints, zoneShares } from './endpoints/topology.ts'
 import { podsBehind, servicesFor } from './endpoints.ts'
 import { podsOn } from './nodelifecycle.ts'
 import { controllerReference } from './owners.ts'
@@ -48,9 +49,33 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   if (service === undefined || service.metadata.deletionTimestamp !== undefined || !isSelecting(service)) return undefined
   const pods = podsBehind(await context.informer(PODS), service)
   const nodes = await context.informer(NODES)
-  const groups = groupsOf(service, pods, node => nodes.get(objectKey(undefined, node))?.object as Node | undefined)
+  let groups = groupsOf(service, pods, node => nodes.get(objectKey(undefined, node))?.object as Node | undefined)
+  if (wantsTopologyHints(service)) {
+    const shares = zoneShares(nodes.list().map(({ object }) => object as Node))
+    groups = groups.map(group => withTopologyHints(service, group, shares, context))
+  }
   await writeSlices(service, withPlaceholders(service, groups), frameOf(service, pods), context)
   return undefined
+}
+
+function withTopologyHints(
+  service: Service,
+  group: SliceGroup,
+  shares: ReturnType<typeof zoneShares>,
+  { events }: ControllerContext,
+): SliceGroup {
+  const ready = group.endpoints.filter(({ conditions }) => conditions?.ready)
+  const zones = allocate(ready, shares)
+  if (typeof zones === 'string') {
+    void events.event(service, 'Warning', 'TopologyAwareHintsDisabled', `${zones}, addressType: ${group.addressType}`)
+    return group
+  }
+  const zoneOf = new Map(ready.map((endpoint, i) => [endpoint, zones[i]!]))
+  const hinted = (endpoint: Endpoint): Endpoint => {
+    const zone = zoneOf.get(endpoint)
+    return zone === undefined ? endpoint : { ...endpoint, hints: { forZones: [{ name: zone }] } }
+  }
+  return { ...group, endpoints: group.endpoints.map(hinted) }
 }
 
 /** A family without endpoints still has one slice, which says so. */

@@ -1,12 +1,12 @@
 // Endpoints that people wrote for Services without a selector, as EndpointSlices: consumers need to read only those.
 import type { EndpointAddress, EndpointSubset, Endpoints, Service } from '../api/core/v1.ts'
-import type { Endpoint, EndpointPort } from '../api/discovery/v1.ts'
+import type { Endpoint, EndpointPort, EndpointSlice } from '../api/discovery/v1.ts'
 import { splitKey } from '../apimachinery/types.ts'
 import { ENDPOINT_SLICES, ENDPOINTS, SERVICES } from './collections.ts'
 import { familyOf } from './endpoints/pods.ts'
 import { planSlices, type SliceFrame, type SliceGroup } from './endpoints/slices.ts'
 import { carryOut, MANAGED_BY, SERVICE_NAME, slicesOf } from './endpointslice.ts'
-import { canonical } from './equality.ts'
+import { canonical, equal } from './equality.ts'
 import type { Controller, ControllerContext } from './types.ts'
 import { own } from './watches.ts'
 
@@ -41,7 +41,15 @@ async function reconcile(key: string, context: ControllerContext): Promise<undef
     annotations,
   }
   const plan = planSlices(existing, groupsOf(endpoints.subsets ?? []), frame, MOST_ADDRESSES)
-  await carryOut(endpoints, plan, frame, context)
+  await carryOut(endpoints, { ...plan, update: plan.update.map(slice => asWritten(slice, existing)) }, frame, context)
+}
+
+/** A slice that stays what it was is written anew, under its name alone; one that takes another's place keeps what the name was made from. */
+function asWritten(slice: EndpointSlice, existing: readonly EndpointSlice[]): EndpointSlice {
+  const before = existing.find(({ metadata }) => metadata.name === slice.metadata.name)
+  if (!equal(before?.ports, slice.ports)) return slice
+  const { generateName: _, ...metadata } = slice.metadata
+  return { ...slice, metadata }
 }
 
 function groupsOf(subsets: readonly EndpointSubset[]): SliceGroup[] {

@@ -9,6 +9,8 @@ import { endpointSliceController } from './endpointslice.ts'
 import { endpointSliceMirroringController } from './endpointslicemirroring.ts'
 import { ephemeralVolumeController } from './ephemeralvolume.ts'
 import { garbageCollector } from './garbagecollector.ts'
+import { horizontalPodAutoscaling } from './horizontalpodautoscaler.ts'
+import { noMetrics } from './hpa/metrics.ts'
 import { jobController } from './job.ts'
 import { namespaceController } from './namespace.ts'
 import { nodeLifecycleController } from './nodelifecycle.ts'
@@ -38,6 +40,7 @@ export const controllers: readonly Controller[] = [
   endpointSliceMirroringController,
   ephemeralVolumeController,
   garbageCollector,
+  horizontalPodAutoscaling(noMetrics),
   jobController,
   namespaceController,
   nodeLifecycleController,

@@ -104,7 +104,5 @@ function update(set: StatefulSet, replicas: readonly (Pod | undefined)[], revisi
 /** Whether a new pod of this ordinal is still made from the current revision: those below the partition are. */
 function isCurrentNeeded(set: StatefulSet, ordinal: number): boolean {
   const { type = 'RollingUpdate', rollingUpdate } = set.spec?.updateStrategy ?? {}
-  if (type !== 'RollingUpdate') return false
-  const first = firstOrdinal(set)
-  return ordinal < first + (rollingUpdate === undefined ? (set.status?.currentReplicas ?? 0) : (rollingUpdate.partition ?? 0))
+  return type === 'RollingUpdate' && ordinal < firstOrdinal(set) + (rollingUpdate?.partition ?? 0)
 }

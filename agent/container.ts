@@ -203,6 +203,10 @@ export class Container {
     this.#holder.end(code)
   }
 
+  close() {
+    this.#holder.close()
+  }
+
   #open() {
     // Setup runs beside us; it takes some tens of milliseconds.
     if (!this.#holder.open(this.#pod.terminationGracePeriodSeconds)) after(this.#context.clock, SETUP_POLL_MS, () => this.#open())
@@ -312,7 +316,10 @@ export class Container {
     this.#state = { terminated: { ...outcome, startedAt, finishedAt: timestamp(now), containerID: this.#containerID } }
     for (const resolve of this.#onEnd.splice(0)) resolve()
     if (this.#stopping || !this.#restarts(outcome.exitCode)) return this.#finish()
-    if (this.#lost) return this.#context.lost()
+    if (this.#lost) {
+      this.#context.changed()
+      return this.#context.lost()
+    }
     const delay = this.#crashLoop.delayAfter(now)
     this.#phase = 'backoff'
     if (delay === 0) return this.#again(now)

@@ -81,11 +81,14 @@ const FIXED: readonly (readonly [member: keyof Event, field: string])[] = [
   ['reportingInstance', 'reportingInstance'],
 ]
 
+/** What Go prints for what is not there. */
+const unset = (member: keyof Event) => (member === 'count' ? 0 : /Time/.test(member) || member === 'related' ? null : '')
+
 function validateUpdate(event: Event, old: Event, context: RequestContext, errors: Errors): void {
   validateOld(event, context, errors)
   if (context.apiVersion !== NEW) return
   if (!equal(event.series, old.series)) validateSeries(event, errors)
-  for (const [member, field] of FIXED) immutable(event[member] ?? '', old[member] ?? '', field, errors)
+  for (const [member, field] of FIXED) immutable(event[member] ?? unset(member), old[member] ?? unset(member), field, errors)
 }
 
 /** Names of members that the two APIs spell differently. */
@@ -114,6 +117,14 @@ const toStorage = (object: KubeObject) =>
     object,
     RENAMED.map(([storage, version]) => [version, storage] as const),
   )
+
+function fromStorage(object: KubeObject): KubeObject {
+  const event = renamed(object, RENAMED) as NewEvent
+  // The older API writes them though they are empty.
+  if (event.reportingController === '') delete event.reportingController
+  if (event.reportingInstance === '') delete event.reportingInstance
+  return event
+}
 
 const REGARDING = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const
 
@@ -156,7 +167,7 @@ export default defineResource<Event>({
       version: 'v1',
       schema: 'io.k8s.api.events.v1.Event',
       toStorage,
-      fromStorage: object => renamed(object, RENAMED) as NewEvent,
+      fromStorage,
       fieldLabels: {
         reason: 'reason',
         ...Object.fromEntries(REGARDING.map(member => [`regarding.${member}`, `involvedObject.${member}`])),

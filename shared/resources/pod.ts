@@ -1,7 +1,7 @@
 import type { Pod } from '../api/core/v1.ts'
 import { equal } from '../apimachinery/objects.ts'
 import { type Action, defineResource, type ResourceDefinition } from '../apimachinery/resource.ts'
-import { bindPod, UNGUARDED } from './pod/bind.ts'
+import { bindPodAt, UNGUARDED } from './pod/bind.ts'
 import { POD_COLUMNS, podCells, podRowConditions } from './pod/cells.ts'
 import { evictPod } from './pod/evict.ts'
 import { ephemeralContainers, resize } from './pod/parts.ts'
@@ -42,7 +42,7 @@ const binding: Action = {
   kind: { group: '', version: 'v1', kind: 'Binding' },
   verbs: ['create'],
   accepts: [{ group: '', version: 'v1', kind: 'Binding', schema: 'io.k8s.api.core.v1.Binding' }],
-  create: ({ namespace, name }, body, context) => bindPod(namespace, name, body, context),
+  create: ({ namespace, name }, body, context) => bindPodAt(namespace, name, body, context),
 }
 
 /** Pods get their node by binding, which is no change of what was asked for. */

@@ -5,6 +5,7 @@ import { defineResource } from '../apimachinery/resource.ts'
 import { age, columns } from './printers/text.ts'
 import { collect } from './strategy.ts'
 import { addInvalid, type Errors, immutable, isConfigMapKey, tooLong } from './validation/checks.ts'
+import { keyPairProblem } from './validation/key-pair.ts'
 
 const MAX_BYTES = 1024 * 1024
 const ACCOUNT = 'kubernetes.io/service-account.name'
@@ -118,6 +119,12 @@ export default defineResource<Secret>({
       }
       validate(secret, errors)
     }),
+  warnings: ({ type, data }) => {
+    if (type !== 'kubernetes.io/tls') return []
+    const text = (key: string) => Buffer.from(data?.[key] ?? '', 'base64').toString()
+    const problem = keyPairProblem(text('tls.crt'), text('tls.key'))
+    return problem === undefined ? [] : [problem]
+  },
   columns: columns('Name, Type, Data, Age'),
   cells: (secret, now) => [secret.metadata.name, secret.type ?? '', Object.keys(secret.data ?? {}).length, age(secret, now)],
   selectableFields: { type: ({ type }) => type ?? '' },

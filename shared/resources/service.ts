@@ -37,8 +37,17 @@ const proxy: Action = {
     if (target === undefined) throw badRequest(`invalid service request ${JSON.stringify(name)}`)
     const service = await context.read.get<Service>(SERVICES, namespace, target.name)
     if (service === undefined) throw notFound(SERVICES, target.name)
-    throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`)
+    const port = Number(target.port)
+    if (/^\d+$/.test(target.port) && !service.spec?.ports?.some(other => other.port === port))
+      throw serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(target.name)}`)
+    if ((await context.read.get(ENDPOINTS, namespace, target.name)) === undefined) throw notFound(SERVICES, target.name)
+    throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(target.name)}`)
   },
+}
+
+/** It was a default of every Service once. In place. */
+function dropInternalPolicy({ spec }: Service): void {
+  if (spec?.type === 'ExternalName') delete spec.internalTrafficPolicy
 }
 
 export const service = (ranges: ServiceRanges): ResourceDefinition =>
@@ -62,10 +71,12 @@ export const service = (ranges: ServiceRanges): ResourceDefinition =>
     },
     prepareForCreate(object) {
       object.status = { loadBalancer: {} }
+      dropInternalPolicy(object)
     },
     prepareForUpdate(object, old) {
       keep(object, old, 'status')
       dropFieldsOfOtherType(object, old)
+      dropInternalPolicy(object)
     },
     validate: object => collect(errors => validateService(object, undefined, errors)),
     validateUpdate: (object, old) => collect(errors => validateServiceUpdate(object, old, errors)),

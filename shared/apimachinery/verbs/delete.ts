@@ -85,7 +85,7 @@ function answer({ endpoint, name }: Target, object: KubeObject, gone: boolean): 
   if (definition.deletion?.returnsObject === true || !gone) return { answer: object, isObject: true, gone, last: object }
   const details = {
     name,
-    ...(collection.group === '' ? {} : { group: collection.group }),
+    ...(endpoint.group === '' ? {} : { group: endpoint.group }),
     kind: collection.resource,
     uid: object.metadata.uid,
   }

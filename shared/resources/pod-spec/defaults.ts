@@ -89,6 +89,7 @@ function defaultVolume(volume: Volume): void {
   for (const file of volume.downwardAPI?.items ?? []) if (file.fieldRef !== undefined) file.fieldRef.apiVersion ||= 'v1'
   if (volume.projected !== undefined) defaultProjection(volume.projected)
   if (volume.image !== undefined) volume.image.pullPolicy ||= defaultPullPolicy(volume.image.reference)
+  if (volume.azureDisk !== undefined) volume.azureDisk.readOnly ??= false
   const claim = volume.ephemeral?.volumeClaimTemplate
   if (claim !== undefined) {
     claim.spec ??= {}
@@ -124,6 +125,7 @@ function defaultProbe(probe: Probe): void {
   probe.successThreshold ||= 1
   probe.failureThreshold ||= 3
   defaultHTTPGet(probe)
+  if (probe.grpc !== undefined) probe.grpc.service ??= ''
 }
 
 function defaultHTTPGet(handler: Pick<Probe, 'httpGet'> | undefined): void {

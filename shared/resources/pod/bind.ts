@@ -18,20 +18,33 @@ const ATTEMPTS = 5
 /** Writes that no rule of the kind guards go through this part, which no path names. */
 export const UNGUARDED = '$unguarded'
 
+/** POST on pods/binding, with which a pod also gets the labels that say where its node is. */
+export async function bindPodAt(namespace: string, name: string, body: KubeObject, context: RequestContext): Promise<StatusObject> {
+  const { target, metadata } = body as unknown as Binding
+  const node = target?.name ? await context.read.get<Node>(NODES, undefined, target.name) : undefined
+  const places = TOPOLOGY.flatMap(key => {
+    const value = node?.metadata.labels?.[key]
+    return value === undefined ? [] : [[key, value]]
+  })
+  const labels = { ...metadata.labels, ...Object.fromEntries(places) }
+  return bindPod(namespace, name, { ...body, metadata: { ...metadata, labels } }, context)
+}
+
 export async function bindPod(namespace: string, name: string, body: KubeObject, context: RequestContext): Promise<StatusObject> {
   const binding = body as unknown as Binding
   if (binding.metadata?.name !== name) throw badRequest('name in URL does not match name in Binding object')
   checkTarget(binding)
   const machine = binding.target.name as string
-  const node = await context.read.get<Node>(NODES, undefined, machine)
   for (let attempt = 1; ; attempt++) {
     const current = await context.read.get<Pod>(PODS, namespace, name)
     if (current === undefined) throw notFound(PODS, name)
-    const why = refusal(current, binding)
+    const stale = staleness(current, binding)
+    if (stale !== undefined) throw conflict(PODS, name, stale)
+    const why = refusal(current)
     if (why !== undefined) throw conflict(BINDING, name, why)
     if (context.dryRun) return success(201)
     const pod = clone(current)
-    assign(pod, machine, binding, node, context.now)
+    assign(pod, machine, binding, context.now)
     try {
       await context.client.updatePart(PODS, UNGUARDED, pod)
       return success(201)
@@ -50,28 +63,28 @@ function checkTarget({ target }: Binding): void {
   throw new StatusError(500, '', texts.length === 1 ? (texts[0] as string) : `[${texts.join(', ')}]`)
 }
 
-function refusal(pod: Pod, { metadata }: Binding): string | undefined {
-  const { uid, name } = pod.metadata
+function staleness(pod: Pod, { metadata }: Binding): string | undefined {
+  const { uid } = pod.metadata
   if (metadata.uid && metadata.uid !== uid) return `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${uid}`
   if (metadata.resourceVersion && metadata.resourceVersion !== pod.metadata.resourceVersion)
     return `Precondition failed: ResourceVersion in precondition: ${metadata.resourceVersion}, ResourceVersion in object meta: ${pod.metadata.resourceVersion}`
-  if (pod.metadata.deletionTimestamp !== undefined) return `pod ${name} is being deleted, cannot be assigned to a host`
-  if (pod.spec?.nodeName) return `pod ${name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`
-  if (pod.spec?.schedulingGates?.length) return `pod ${name} has non-empty .spec.schedulingGates`
+  return undefined
+}
+
+function refusal({ metadata: { name, deletionTimestamp }, spec }: Pod): string | undefined {
+  if (deletionTimestamp !== undefined) return `pod ${name} is being deleted, cannot be assigned to a host`
+  if (spec?.nodeName) return `pod ${name} is already assigned to node ${JSON.stringify(spec.nodeName)}`
+  if (spec?.schedulingGates?.length) return `pod ${name} has non-empty .spec.schedulingGates`
   return undefined
 }
 
 /** In place. */
-function assign(pod: Pod, machine: string, { metadata }: Binding, node: Node | undefined, now: number): void {
+function assign(pod: Pod, machine: string, { metadata }: Binding, now: number): void {
   if (pod.spec !== undefined) pod.spec.nodeName = machine
   pod.status ??= {}
   delete pod.status.nominatedNodeName
   if (metadata.annotations !== undefined) pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations }
-  const places = TOPOLOGY.flatMap(key => {
-    const value = node?.metadata.labels?.[key]
-    return value === undefined ? [] : [[key, value]]
-  })
-  const labels: Record<string, string> = { ...metadata.labels, ...Object.fromEntries(places) }
+  const labels = metadata.labels ?? {}
   if (Object.keys(labels).length > 0) pod.metadata.labels = { ...pod.metadata.labels, ...labels }
   setCondition(pod.status, { type: 'PodScheduled', status: 'True' }, formatTime(now))
 }

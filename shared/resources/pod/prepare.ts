@@ -13,13 +13,11 @@ import { computeQOS } from './qos.ts'
 export function preparePodForCreate(pod: Pod, context: RequestContext): void {
   pod.spec ??= {} as PodSpec
   const { spec } = pod
-  pod.status = { phase: 'Pending', qosClass: computeQOS(spec) }
+  pod.status = { phase: 'Pending', qosClass: pod.status?.qosClass || computeQOS(spec) }
   dropUnsupported(spec)
   if (spec.schedulingGates?.length) {
     const message = 'Scheduling is blocked due to non-empty scheduling gates'
     setCondition(pod.status, { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message }, formatTime(context.now))
-    // Upstream leaves the time out here.
-    for (const condition of pod.status.conditions ?? []) delete condition.lastTransitionTime
   }
   rememberLabelKeys(spec, pod.metadata.labels ?? {})
   appArmorFields(pod, context)

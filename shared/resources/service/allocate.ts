@@ -22,6 +22,7 @@ const LABELS = { 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' }
 const FAMILY_LABEL = 'ipaddress.kubernetes.io/ip-family'
 const TAKEN_IP = 'provided IP is already allocated'
 const WRONG_RANGE = 'the provided network does not match the current range'
+const NAMELESS = 'spec.parentRef.name: Required value'
 const TAKEN_PORT = 'provided port is already allocated'
 /** After so many taken ones the range is looked at as a whole. */
 const BLIND_TRIES = 8
@@ -87,7 +88,7 @@ class Allocation {
       apiVersion,
       kind,
       metadata: { name, labels },
-      spec: { parentRef: { group: '', resource: 'services', namespace, name: service as string } },
+      spec: { parentRef: { resource: 'services', namespace, name: service as string } },
     }
   }
 
@@ -97,6 +98,9 @@ class Allocation {
 
   async address(family: string, wanted: string): Promise<string> {
     const range = this.#ranges.addresses.find(candidate => candidate.family === family) as AddressRange
+    // An address must say whose it is.
+    if (!this.#parent.metadata.name)
+      throw this.#invalid('spec.clusterIPs', specOf(this.#parent).clusterIPs, `failed to allocate IP: ${NAMELESS}`)
     if (wanted === '') return this.#anyAddress(range)
     let why: string | undefined
     if (!contains(range, wanted)) why = WRONG_RANGE

@@ -32,7 +32,8 @@ export function ownersOfParent(
     .filter(entry => entry !== undefined)
   const added = owners
     .filter(owner => !parent.some(entry => sameOwner(owner, entry) && ownsReplicas(entry)))
-    .map(owner => ({ ...owner, apiVersion, fieldsV1: clone(REPLICAS) as ManagedFieldsEntry['fieldsV1'] }))
+    // Who comes to own the number this way gets no time, as upstream: the parent knows of none.
+    .map(({ time: _, ...owner }) => ({ ...owner, apiVersion, fieldsV1: clone(REPLICAS) as ManagedFieldsEntry['fieldsV1'] }))
   return [...kept, ...added]
 }
 

@@ -1,5 +1,6 @@
 // The scale subresource: autoscaling/v1 Scale as a view of any kind that has a number of replicas.
 import type { RequestContext } from '../context.ts'
+import type { ManagedFieldsOptions } from '../engines.ts'
 import { type FieldError, invalid } from '../field-error.ts'
 import type { Machinery, Target } from '../machinery.ts'
 import { toVersion } from '../machinery.ts'
@@ -104,15 +105,7 @@ async function applyScale(
   patch: Patch,
   context: RequestContext,
 ): Promise<Updated> {
-  const options = {
-    manager: context.fieldManager,
-    apiVersion: SCALE.apiVersion,
-    schema: SCALE.schema,
-    subresource: 'scale',
-    now: context.now,
-    resetFields: [['status']],
-    force: patch.force,
-  }
+  const options = { ...managedFieldsOptions(context), force: patch.force }
   return updateObject(
     machinery,
     target,
@@ -125,17 +118,7 @@ async function applyScale(
       desired: current => {
         const parent = current as KubeObject
         const configuration = checkConfiguration(patch, SCALE, context)
-        const live = scaleOf(parent, strategy)
-        live.metadata.managedFields = ownersOfScale(parent.metadata.managedFields ?? [])
-        const scale = applied(machinery.engines, live, configuration, options) as Scale
-        const object = clone(toVersion(parent, target.endpoint))
-        strategy.setReplicas(object, scale.spec?.replicas ?? 0)
-        object.metadata.managedFields = ownersOfParent(
-          object.metadata.managedFields ?? [],
-          scale.metadata.managedFields ?? [],
-          target.endpoint.apiVersion,
-        )
-        return object
+        return withScale(parent, applied(machinery.engines, ownedScale(parent, strategy), configuration, options), target, strategy)
       },
     },
     context,
@@ -156,6 +139,7 @@ export async function updateScale(
     target,
     {
       retries: request.retries,
+      tracked: true,
       trackedAs: 'scale',
       onlyExisting: true,
       admitted: object => scaleOf(object, strategy),
@@ -171,14 +155,38 @@ export async function updateScale(
             `Precondition failed: UID in precondition: ${scale.metadata.uid}, UID in object meta: ${parent.metadata.uid}`,
           )
         }
-        const object = clone(toVersion(parent, target.endpoint))
-        strategy.setReplicas(object, scale.spec?.replicas ?? 0)
-        object.metadata.resourceVersion = scale.metadata.resourceVersion
-        return object
+        machinery.engines.trackUpdate(scale, ownedScale(parent, strategy), managedFieldsOptions(context))
+        return withScale(parent, scale, target, strategy)
       },
     },
     context,
   )
+}
+
+const managedFieldsOptions = (context: RequestContext): ManagedFieldsOptions => ({
+  manager: context.fieldManager,
+  apiVersion: SCALE.apiVersion,
+  schema: SCALE.schema,
+  subresource: 'scale',
+  now: context.now,
+  resetFields: [['status']],
+})
+
+/** The view with those who own the parent's number as its owners. */
+function ownedScale(parent: KubeObject, strategy: ScaleStrategy): Scale {
+  const scale = scaleOf(parent, strategy)
+  scale.metadata.managedFields = ownersOfScale(parent.metadata.managedFields ?? [])
+  return scale
+}
+
+/** A copy of the parent in the endpoint's version, with number, owners and expected revision of the Scale. */
+function withScale(parent: KubeObject, scale: KubeObject, { endpoint }: Target, strategy: ScaleStrategy): KubeObject {
+  const { resourceVersion, managedFields = [] } = scale.metadata
+  const object = clone(toVersion(parent, endpoint))
+  strategy.setReplicas(object, (scale as Scale).spec?.replicas ?? 0)
+  object.metadata.resourceVersion = resourceVersion
+  object.metadata.managedFields = ownersOfParent(object.metadata.managedFields ?? [], managedFields, endpoint.apiVersion)
+  return object
 }
 
 function validateScale({ spec }: Scale): FieldError[] {

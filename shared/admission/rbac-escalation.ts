@@ -3,7 +3,9 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } from '../api/rbac/v1.ts'
 import type { AdmissionPlugin, Attributes } from '../apimachinery/admission.ts'
 import type { UserInfo } from '../apimachinery/context.ts'
+import { equal } from '../apimachinery/objects.ts'
 import { forbidden, notFound } from '../apimachinery/status-error.ts'
+import type { KubeObject } from '../apimachinery/types.ts'
 import type { RbacAuthorizer } from '../auth/rbac.ts'
 import { MASTERS } from '../auth/types.ts'
 import { objectOf } from './attributes.ts'
@@ -20,10 +22,20 @@ export const rbacEscalation = (rbac: RbacAuthorizer): AdmissionPlugin => ({
     const { endpoint, subresource, operation, context } = attributes
     const { group, resource } = endpoint.collection
     if (group !== GROUP || subresource !== '' || operation === 'DELETE' || context.user.groups.includes(MASTERS)) return
+    if (attributes.old !== undefined && changesOnlyCollection(objectOf(attributes), attributes.old)) return
     if (resource === 'roles' || resource === 'clusterroles') await checkRole(rbac, attributes)
     else if (resource === 'rolebindings' || resource === 'clusterrolebindings') await checkBinding(rbac, attributes)
   },
 })
+
+/** The garbage collector may write finalizers and owners of roles that it could not hand out. */
+function changesOnlyCollection(object: KubeObject, old: KubeObject): boolean {
+  const rest = ({ metadata: { finalizers: _, ownerReferences: __, managedFields: ___, ...metadata }, ...members }: KubeObject) => ({
+    ...members,
+    metadata,
+  })
+  return equal(rest(object), rest(old))
+}
 
 async function checkRole(rbac: RbacAuthorizer, attributes: Attributes): Promise<void> {
   const { endpoint, namespace, name, operation, context } = attributes

@@ -50,15 +50,15 @@ export function reviewResources(bearer: BearerAuthenticator, authorizer: Authori
       status: { userInfo: userInfo(user) },
     })),
     review<SelfSubjectAccessReview>(AUTHORIZATION, 'SelfSubjectAccessReview', false, async (object, { user }) => {
-      check(attributeErrors(object.spec))
+      check([...attributeErrors(object.spec), ...metadataErrors(object)])
       return { ...object, status: await decide(user, object.spec) }
     }),
     review<SubjectAccessReview>(AUTHORIZATION, 'SubjectAccessReview', false, async object => {
-      check([...attributeErrors(object.spec), ...subjectErrors(object.spec)])
+      check([...attributeErrors(object.spec), ...subjectErrors(object.spec), ...metadataErrors(object)])
       return { ...object, status: await decide(subjectOf(object.spec), object.spec) }
     }),
     review<LocalSubjectAccessReview>(AUTHORIZATION, 'LocalSubjectAccessReview', true, async object => {
-      check([...localErrors(object), ...attributeErrors(object.spec), ...subjectErrors(object.spec)])
+      check([...localErrors(object), ...attributeErrors(object.spec), ...subjectErrors(object.spec), ...metadataErrors(object)])
       return { ...object, status: await decide(subjectOf(object.spec), object.spec) }
     }),
     review<SelfSubjectRulesReview>(AUTHORIZATION, 'SelfSubjectRulesReview', false, (object, { user }) => reviewRules(rbac, object, user)),
@@ -158,6 +158,12 @@ const goPath = ({ path, verb }: { readonly path?: string; readonly verb?: string
 
 function subjectErrors({ user = '', groups = [] }: SubjectSpec): FieldError[] {
   return user === '' && groups.length === 0 ? [invalid('spec.user', '', 'at least one of user or group must be specified')] : []
+}
+
+/** A question has no name and no labels. */
+function metadataErrors({ metadata }: KubeObject): FieldError[] {
+  const { namespace: _, managedFields: __, ...rest } = metadata
+  return Object.keys(rest).length === 0 ? [] : [invalid('metadata', metadata, 'must be empty')]
 }
 
 function localErrors({ metadata, spec }: LocalSubjectAccessReview): FieldError[] {

@@ -26,7 +26,10 @@ export async function createObject(machinery: Machinery, target: Target, object:
   checkNamespace(object, target)
   if (definition.namespaced) object.metadata.namespace = namespace
   else delete object.metadata.namespace
-  if (definition.virtual !== undefined) return definition.virtual(toStorage(object, endpoint, machinery.engines), context)
+  if (definition.virtual !== undefined) {
+    machinery.engines.trackUpdate(object, undefined, managedFieldsOptions(endpoint, '', context))
+    return definition.virtual(toStorage(object, endpoint, machinery.engines), context)
+  }
   const revision = object.metadata.resourceVersion
   if (revision && unsignedError(revision) === undefined && Number(revision) !== 0) {
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created')

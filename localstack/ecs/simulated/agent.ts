@@ -29,6 +29,8 @@ export interface SimulatedAgentOptions {
 
 const RETRY_FIRST = 250
 const RETRY_LAST = 30_000
+/** The real agent's, between SIGTERM and leaving on its own account. */
+const PATIENCE = 5_000
 /** The agent's own exit code when the task was stopped and the pod was not. */
 const INTERRUPTED = 75
 
@@ -44,6 +46,7 @@ export class SimulatedAgent {
   #finished = false
   #left = false
   #cancelWait: Cancel = () => {}
+  #cancelPatience: Cancel = () => {}
 
   constructor(options: SimulatedAgentOptions) {
     this.#options = options
@@ -55,10 +58,14 @@ export class SimulatedAgent {
     void this.#run()
   }
 
-  /** SIGTERM: only the control plane knows whether that is the pod's end. */
+  /** SIGTERM: only the control plane knows whether that is the pod's end. One that holds its answer or does not come is not waited for. */
   terminate(): void {
+    const { clock } = this.#options
     this.#interrupted = true
     this.#changed()
+    this.#cancelPatience = clock.at(clock.now() + PATIENCE, () => {
+      if (!this.#stopping) this.#leave(() => 143, INTERRUPTED)
+    })
   }
 
   /** SIGKILL */
@@ -69,6 +76,7 @@ export class SimulatedAgent {
   close(): void {
     this.#left = true
     this.#cancelWait()
+    this.#cancelPatience()
     for (const container of this.#containers) container.close()
     this.#changed()
   }

@@ -86,9 +86,17 @@ function compareMembers(before: Members, after: Members, schema: Schema, changes
     // Decoding leaves out what is stored as null.
     if (was === undefined || was === null || after[name] !== undefined) continue
     const member = memberSchema(schema, name)
-    if (member !== undefined) put(changes, 'removed', `f:${name}`, wholeTree(was, member.schema))
+    if (member === undefined) continue
+    if (isNullField(schema, name)) {
+      const child: Changes = {}
+      compareValue(was, null, member.schema, child)
+      take(changes, `f:${name}`, child)
+    } else put(changes, 'removed', `f:${name}`, wholeTree(was, member.schema))
   }
 }
+
+const isNullField = (schema: Schema, name: string): boolean =>
+  schema.type === 'struct' && nullFields(schema).some(field => field.name === name)
 
 function compareItems(before: readonly unknown[], after: readonly unknown[], schema: ListSchema, changes: Changes): void {
   const was = itemsByElement(schema, before)

@@ -29,7 +29,7 @@ interface Plan {
 interface StructPlan {
   readonly fields: ReadonlyMap<string, Plan>
   readonly written: readonly Plan[]
-  readonly nullish: readonly Plan[]
+  readonly nullFields: readonly Field[]
 }
 
 const plans = new WeakMap<ReadonlyMap<string, Field>, StructPlan>()
@@ -49,7 +49,7 @@ function planOf(schema: StructSchema): StructPlan {
   const plan = {
     fields,
     written: all.filter(({ zero, nullish }) => zero !== undefined && !nullish),
-    nullish: all.filter(({ nullish }) => nullish),
+    nullFields: all.filter(({ nullish }) => nullish).map(({ field }) => field),
   }
   plans.set(schema.fields, plan)
   return plan
@@ -97,7 +97,7 @@ function zeroStruct(schema: StructSchema): Members {
 }
 
 /** What is written as null when nothing was said about it. */
-export const nullFields = (schema: StructSchema): readonly Field[] => planOf(schema).nullish.map(({ field }) => field)
+export const nullFields = (schema: StructSchema): readonly Field[] => planOf(schema).nullFields
 
 /** Adds, in place, what is always written and is not there. For objects that were made otherwise than by decoding. */
 export function fillZeros(object: Members, schema: StructSchema): void {

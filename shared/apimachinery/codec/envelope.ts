@@ -52,7 +52,8 @@ function readTypeMeta(reader: WireReader): { apiVersion: string; kind: string } 
 export const hasProtobuf = (apiVersion: string, kind: string): boolean => protobufSchema(apiVersion, kind) !== undefined
 
 function protobufSchema(apiVersion: string, kind: string) {
-  const schema = findKind(apiVersion, kind)
+  // The oldest documents (APIVersions) do not say that they are v1.
+  const schema = findKind(apiVersion || 'v1', kind)
   if (schema === undefined) return undefined
   for (const { numbers } of schema.fields.values()) if (numbers.length > 0) return schema
   return undefined

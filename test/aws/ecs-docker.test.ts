@@ -131,6 +131,14 @@ describe.skipIf(problem !== undefined)('ECS on Docker', () => {
     expect([...stream.forward(0)].map(({ message }) => message)).toEqual(['new kept'])
   })
 
+  test('the host name is the one that the tag says, in every container', async () => {
+    const definition = await kit.define([{ name: 'app', ...sh('/busybox hostname'), logConfiguration: AWSLOGS }])
+    const task = await kit.run(definition, { tags: [{ key: 'zeroplane.dev/hostname', value: 'web-0' }] })
+    await kit.event(task, 'STOPPED')
+    const stream = kit.started.aws.logs.groups.group('/test').streams.get(`p/app/${taskIdOf(task)}`)!
+    expect([...stream.forward(0)].map(({ message }) => message)).toEqual(['web-0'])
+  })
+
   test('the kernel ends a container that takes more memory than it may have, and ECS says so', async () => {
     const { end } = await finish([{ name: 'app', memory: 16, ...sh('exec tail /dev/zero') }])
     expect(end.containers[0]).toMatchObject({ exitCode: 137, reason: 'OutOfMemoryError: Container killed due to memory usage' })

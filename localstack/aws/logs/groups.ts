@@ -30,12 +30,15 @@ export type Listener = (
 ) => void
 
 const DAY = 86_400_000
+/** Retention counts days; looking at thousands of streams each time they are listed would be waste. */
+const SWEEP_EVERY = 3_600_000
 
 export class LogGroups {
   readonly #world: World
   readonly #groups = new Map<string, LogGroup>()
   readonly #journal: Journal<Entry>
   readonly listeners = new Set<Listener>()
+  #swept = Number.NEGATIVE_INFINITY
 
   constructor(world: World) {
     this.#world = world
@@ -103,9 +106,11 @@ export class LogGroups {
     for (const listener of this.listeners) listener(group, name, events, now)
   }
 
-  /** Drops streams whose newest event is older than their group keeps. Runs at the start and when streams are listed: no timer. */
+  /** Drops streams whose newest event is older than their group keeps. Asked at the start and when streams are listed: no timer. */
   sweep(): void {
     const now = this.#world.clock.now()
+    if (now - this.#swept < SWEEP_EVERY) return
+    this.#swept = now
     for (const { name, retentionDays, streams } of this.#groups.values()) {
       if (!retentionDays) continue
       for (const stream of [...streams.values()]) {

@@ -96,7 +96,8 @@ export class Pipeline extends Construct {
       eventPattern: {
         source: ['aws.ecs'],
         detailType: ['ECS Task State Change'],
-        detail: { clusterArn: [clusterArn] },
+        // All that comes before, agents tell themselves and sooner.
+        detail: { clusterArn: [clusterArn], lastStatus: ['STOPPED'] },
       },
       targets: [new LambdaTarget(tasks, { retryAttempts: 20, maxEventAge: Duration.hours(2), deadLetterQueue: this.failures })],
     })

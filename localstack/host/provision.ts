@@ -73,7 +73,7 @@ export async function provisionPipeline(aws: LocalAws): Promise<Provisioned> {
       EventPattern: JSON.stringify({
         source: ['aws.ecs'],
         'detail-type': ['ECS Task State Change'],
-        detail: { clusterArn: [clusterArn(aws)] },
+        detail: { clusterArn: [clusterArn(aws)], lastStatus: ['STOPPED'] },
       }),
     })
     await call('AWSEvents.PutTargets', {

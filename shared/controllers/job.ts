@@ -9,6 +9,7 @@
 // Pods of an Indexed Job that succeeded are counted by status.completedIndexes, which needs no list.
 import type { Job, JobCondition, JobStatus } from '../api/batch/v1.ts'
 import type { Pod } from '../api/core/v1.ts'
+import { isStatus } from '../apimachinery/status-error.ts'
 import { objectKey, splitKey } from '../apimachinery/types.ts'
 import type { Change } from '../store/types.ts'
 import { all, BURST, slowStart } from './bursts.ts'
@@ -33,6 +34,13 @@ const CONTROLLER = 'kubernetes.io/job-controller'
 const JOB = { group: 'batch', kind: 'Job' }
 /** So many pods are counted in one reconcile: the list of UIDs must not outgrow the object. */
 const MOST_UNCOUNTED = 500
+
+/** Pods that admission refuses are tried again after 1 s, doubled to 1 min. */
+const FIRST_RETRY_MS = 1_000
+const LONGEST_RETRY_MS = 60_000
+/** How often in a row, by Job. Forgetting costs a try too early. */
+const refusals = new Map<string, number>()
+const MOST_REFUSALS = 10_000
 
 async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
   const { namespace, name } = splitKey(key)
@@ -71,15 +79,11 @@ export const jobController: Controller = {
   reconcile,
 }
 
-async function untrack(pod: Pod, { client }: ControllerContext): Promise<void> {
-  const { namespace, name, uid, resourceVersion, finalizers = [] } = pod.metadata
-  const left = finalizers.filter(finalizer => finalizer !== TRACKING)
-  await unlessGone(() =>
-    client.patch(PODS, namespace, name, {
-      type: 'merge',
-      body: { metadata: { uid, resourceVersion, finalizers: left.length === 0 ? null : left } },
-    }),
-  )
+/** Takes the one finalizer away, whatever else has been written to the pod meanwhile. */
+async function untrack({ metadata }: Pod, { client }: ControllerContext): Promise<void> {
+  const { namespace, name, uid } = metadata
+  const body = { metadata: { uid, '$deleteFromPrimitiveList/finalizers': [TRACKING] } }
+  await unlessGone(() => client.patch(PODS, namespace, name, { type: 'strategic', body }))
 }
 
 interface Managed {
@@ -135,10 +139,25 @@ class Sync {
     this.#status.ready = managed.ready
     this.#status.terminating = managed.terminating
     await this.#account(pods, { ...view, ending })
-    if (managed.error !== undefined) throw managed.error
+    const retry = managed.error === undefined ? this.#succeeded() : this.#failed(managed.error)
     // The start that the deadline counts from may have been set just now.
     const due = deadlineOf(this.#job)
-    return isJobFinished(this.#job) === undefined ? requeueAt(earliest(managed.next, due), now()) : undefined
+    return isJobFinished(this.#job) === undefined ? requeueAt(earliest(managed.next, due, retry), now()) : undefined
+  }
+
+  #succeeded(): undefined {
+    refusals.delete(this.#stored.metadata.uid!)
+  }
+
+  /** When to try again what was refused (ms since the epoch). It was told in an event already; anything else is a failed reconcile. */
+  #failed(error: unknown): number {
+    if (!isStatus(error, 'Forbidden') && !isStatus(error, 'Invalid')) throw error
+    const uid = this.#stored.metadata.uid!
+    const times = (refusals.get(uid) ?? 0) + 1
+    refusals.delete(uid)
+    refusals.set(uid, times)
+    if (refusals.size > MOST_REFUSALS) refusals.delete(refusals.keys().next().value!)
+    return this.#context.now() + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (times - 1))
   }
 
   #isComplete({ succeeded }: Assessment, active: number): boolean {

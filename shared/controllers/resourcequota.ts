@@ -9,7 +9,7 @@ import { objectKey, splitKey } from '../apimachinery/types.ts'
 import { RESOURCE_QUOTAS } from './collections.ts'
 import { equal } from './equality.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
-import { keyOf, own, splitName } from './watches.ts'
+import { keyOf, splitName } from './watches.ts'
 
 /** "<namespace>/count:<what changed>": the quotas of the namespace that count it are concerned. */
 const COUNT = 'count'
@@ -26,12 +26,29 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
       .filter(({ object }) => Object.keys((object as ResourceQuota).spec?.hard ?? {}).some(resource => evaluator.counts(resource)))
     return { also: counting.map(({ object }) => keyOf(object)) }
   }
+  if (target.about === CHARGED) return settled(key, objectKey(namespace, target.name), context.now())
   const quota = quotas.get(key)?.object as ResourceQuota | undefined
   if (quota === undefined) return undefined
   const hard = quota.spec?.hard ?? {}
   const status = { hard, used: await usage(quota, namespace, context) }
   if (!equal(quota.status, status)) await context.client.updateStatus<ResourceQuota>(RESOURCE_QUOTAS, { ...quota, status })
   return undefined
+}
+
+/** "<namespace>/charged:<quota>": admission counted something that may not have been stored after all. */
+const CHARGED = 'charged'
+const SETTLE_MS = 5_000
+const settling = new Map<string, number>()
+
+/** Lets some time pass after the last charge, and then has the quota counted anew. */
+function settled(key: string, name: string, now: number): Outcome {
+  const due = settling.get(key)
+  if (due === undefined || due > now) {
+    settling.set(key, due ?? now + SETTLE_MS)
+    return { requeueAfter: ((due ?? now + SETTLE_MS) - now) / 1000 }
+  }
+  settling.delete(key)
+  return { also: [name] }
 }
 
 const nameOf = ({ group, resource }: { readonly group: string; readonly resource: string }) =>
@@ -76,12 +93,23 @@ export const resourceQuotaController: Controller = {
   name: 'resourcequota',
   component: 'resourcequota-controller',
   watches: [
-    own(RESOURCE_QUOTAS),
+    {
+      // Not the status: admission has just counted what is not stored yet, and counting anew would take that back.
+      resource: RESOURCE_QUOTAS,
+      *keys({ type, object, previous, key }) {
+        const [quota, before] = [object as ResourceQuota, previous as ResourceQuota | undefined]
+        if (type === 'deleted') return
+        if (before === undefined || !equal(before.spec, quota.spec)) yield key
+        else if (!equal(before.status?.used, quota.status?.used))
+          yield objectKey(object.metadata.namespace, `${CHARGED}:${object.metadata.name}`)
+      },
+    },
     {
       resource: '*',
       keys({ type, object, collection, previous }) {
         const { namespace } = object.metadata
-        if (namespace === undefined || collection.resource === 'events') return []
+        // What comes was counted by admission.
+        if (type === 'created' || namespace === undefined || collection.resource === 'events') return []
         // Only pods, services and claims change what they use.
         const plain = !['pods', 'services', 'persistentvolumeclaims'].includes(collection.resource)
         if (type === 'updated' && (plain || equalParts(object, previous))) return []

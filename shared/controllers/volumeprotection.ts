@@ -1,4 +1,5 @@
-// Claims in use by a pod, and volumes bound to a claim, are not gone before they are free: their finalizer is taken away then.
+// Claims in use by a pod, and volumes bound to a claim, are not gone before they are free: the finalizer that admission gave them is
+// taken away then.
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/core/v1.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import { objectKey } from '../apimachinery/types.ts'
@@ -26,13 +27,7 @@ function users(pods: Informer, claim: KubeObject): Pod[] {
 const isGoing = ({ metadata }: KubeObject, finalizer: string): boolean =>
   metadata.deletionTimestamp !== undefined && (metadata.finalizers?.includes(finalizer) ?? false)
 
-const isUnmarked = ({ metadata }: KubeObject, finalizer: string): boolean =>
-  metadata.deletionTimestamp === undefined && !metadata.finalizers?.includes(finalizer)
-
-const finalizersOf = ({ metadata }: KubeObject, finalizer: string): string[] =>
-  metadata.deletionTimestamp === undefined
-    ? [...(metadata.finalizers ?? []), finalizer]
-    : (metadata.finalizers ?? []).filter(other => other !== finalizer)
+const without = ({ metadata }: KubeObject, finalizer: string): string[] => (metadata.finalizers ?? []).filter(other => other !== finalizer)
 
 export const pvcProtectionController: Controller = {
   name: 'persistentvolumeclaim-protection',
@@ -40,8 +35,7 @@ export const pvcProtectionController: Controller = {
   watches: [
     {
       resource: PERSISTENT_VOLUME_CLAIMS,
-      keys: ({ type, key, object }) =>
-        type !== 'deleted' && (isGoing(object, CLAIM_FINALIZER) || isUnmarked(object, CLAIM_FINALIZER)) ? [key] : [],
+      keys: ({ type, key, object }) => (type !== 'deleted' && isGoing(object, CLAIM_FINALIZER) ? [key] : []),
     },
     {
       resource: PODS,
@@ -54,14 +48,11 @@ export const pvcProtectionController: Controller = {
   ],
   async reconcile(key, { client, informer }) {
     const claim = (await informer(PERSISTENT_VOLUME_CLAIMS)).get(key)?.object as PersistentVolumeClaim | undefined
-    if (claim === undefined) return undefined
-    if (!isUnmarked(claim, CLAIM_FINALIZER)) {
-      if (!isGoing(claim, CLAIM_FINALIZER) || users(await informer(PODS), claim).length > 0) return undefined
-    }
+    if (claim === undefined || !isGoing(claim, CLAIM_FINALIZER) || users(await informer(PODS), claim).length > 0) return undefined
     await unlessGone(() =>
       client.update(PERSISTENT_VOLUME_CLAIMS, {
         ...claim,
-        metadata: { ...claim.metadata, finalizers: finalizersOf(claim, CLAIM_FINALIZER) },
+        metadata: { ...claim.metadata, finalizers: without(claim, CLAIM_FINALIZER) },
       }),
     )
     return undefined
@@ -74,19 +65,16 @@ export const pvProtectionController: Controller = {
   watches: [
     {
       resource: PERSISTENT_VOLUMES,
-      keys: ({ type, key, object }) =>
-        type !== 'deleted' && (isGoing(object, VOLUME_FINALIZER) || isUnmarked(object, VOLUME_FINALIZER)) ? [key] : [],
+      keys: ({ type, key, object }) => (type !== 'deleted' && isGoing(object, VOLUME_FINALIZER) ? [key] : []),
     },
   ],
   async reconcile(key, { client, informer }) {
     const volume = (await informer(PERSISTENT_VOLUMES)).get(key)?.object as PersistentVolume | undefined
-    if (volume === undefined) return undefined
-    const mayChange = isUnmarked(volume, VOLUME_FINALIZER) || (isGoing(volume, VOLUME_FINALIZER) && volume.status?.phase !== 'Bound')
-    if (!mayChange) return undefined
+    if (volume === undefined || !isGoing(volume, VOLUME_FINALIZER) || volume.status?.phase === 'Bound') return undefined
     await unlessGone(() =>
       client.update(PERSISTENT_VOLUMES, {
         ...volume,
-        metadata: { ...volume.metadata, finalizers: finalizersOf(volume, VOLUME_FINALIZER) },
+        metadata: { ...volume.metadata, finalizers: without(volume, VOLUME_FINALIZER) },
       }),
     )
     return undefined

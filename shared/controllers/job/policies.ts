@@ -46,7 +46,7 @@ function matchedBy({ onExitCodes, onPodConditions }: PodFailurePolicyRule, pod: 
       : `Container ${found.name} for pod ${name} failed with exit code ${found.state!.terminated!.exitCode}`
   }
   const found = pod.status?.conditions?.find(({ type, status }) =>
-    onPodConditions?.some(pattern => pattern.type === type && (pattern.status ?? 'True') === status),
+    onPodConditions?.some(pattern => pattern.type === type && (pattern.status || 'True') === status),
   )
   return found === undefined ? undefined : `Pod ${name} has condition ${found.type}`
 }

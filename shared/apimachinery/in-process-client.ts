@@ -5,7 +5,7 @@ import type { Client, DeleteOptions, PatchType, WriteOptions } from './client.ts
 import type { RequestContext, UserInfo } from './context.ts'
 import { createReader, keyOf, type Machinery, type Target } from './machinery.ts'
 import { clone } from './objects.ts'
-import { actOn } from './server/resources.ts'
+import { actOn } from './server/subresources.ts'
 import * as status from './status-error.ts'
 import type { GroupResource, KubeObject } from './types.ts'
 import { createObject } from './verbs/create.ts'

@@ -142,6 +142,10 @@ export const forbidden = (resource: GroupResource, name: string, why: string, ca
     { ...about(resource, name), ...(causes === undefined ? {} : { causes }) },
   )
 
+/** The path is served, but not with this HTTP method. */
+export const badMethod = () =>
+  new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
+
 export const methodNotAllowed = (resource: GroupResource, verb: string) =>
   new StatusError(
     405,

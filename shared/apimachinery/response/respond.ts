@@ -129,8 +129,8 @@ export function answerError(responder: Responder, thrown: unknown): Response {
   return response
 }
 
-export function answerText(responder: Responder, code: number, text: string): Response {
-  const headers = headersOf(responder, 'text/plain; charset=utf-8')
+export function answerText(responder: Responder, code: number, text: string, type = 'text/plain; charset=utf-8'): Response {
+  const headers = headersOf(responder, type)
   headers.set('x-content-type-options', 'nosniff')
   return new Response(text, { status: code, headers })
 }

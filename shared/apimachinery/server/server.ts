@@ -1,16 +1,16 @@
 // The API server: a pure Request -> Response on web-standard types. Who is it, whom does he act for, may he, what does he want.
-import { createHash } from 'node:crypto'
 import { Impersonation } from '../../auth/impersonation.ts'
 import { ANONYMOUS, type Authenticator, type Authorizer, InvalidCredentialsError, MASTERS, withAuthenticated } from '../../auth/types.ts'
 import type { UserInfo } from '../context.ts'
-import { aggregated, apiGroup, apiGroupList, apiResourceList, apiVersions, type DiscoveryGroup, discoveryGroups } from '../discovery.ts'
 import type { Machinery } from '../machinery.ts'
-import { checkAccept, MEDIA_TYPES, negotiate, SUPPORTED } from '../request/negotiation.ts'
+import { checkAccept, MEDIA_TYPES } from '../request/negotiation.ts'
 import { parseRequest, type RequestInfo } from '../request/request-info.ts'
-import { answerError, answerPlain, answerText, headersOf, type Responder } from '../response/respond.ts'
+import { answerError, answerPlain, answerText, type Responder } from '../response/respond.ts'
 import * as status from '../status-error.ts'
 import { StatusError } from '../status-error.ts'
-import { groupResourceName } from '../types.ts'
+import { DiscoveryRoutes } from './discovery-routes.ts'
+import { answerHealth } from './health.ts'
+import { METRICS_TYPE, RequestMetrics } from './metrics.ts'
 import { handleResource } from './resources.ts'
 
 /** A path (and what is below it) that is served by somebody else, who also looks at the credentials. */
@@ -44,8 +44,6 @@ export interface ServerOptions {
 
 export type Handler = (request: Request) => Promise<Response>
 
-const notAllowed = () => new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
-
 export function createServer(options: ServerOptions): Handler {
   const server = new Server(options)
   return request => server.handle(request)
@@ -54,12 +52,13 @@ export function createServer(options: ServerOptions): Handler {
 class Server {
   readonly #options: ServerOptions
   readonly #impersonation: Impersonation
-  #discovery:
-    | { readonly generation: number; readonly groups: readonly DiscoveryGroup[]; readonly documents: Map<string, Aggregated> }
-    | undefined
+  readonly #metrics: RequestMetrics
+  readonly #discovery: DiscoveryRoutes
 
   constructor(options: ServerOptions) {
     this.#options = options
+    this.#metrics = new RequestMetrics(options.machinery.now())
+    this.#discovery = new DiscoveryRoutes(options.machinery, options.serverAddress)
     this.#impersonation = new Impersonation(options.authorizer)
   }
 
@@ -68,19 +67,36 @@ class Server {
     const extra = this.#options.extraRoutes?.find(route => under(url.pathname, route.prefix))
     if (extra !== undefined) return extra.handle(request)
     const { machinery } = this.#options
-    const responder: Responder = { engines: machinery.engines, request, query: url.searchParams, warnings: new Set(), now: machinery.now() }
+    const now = machinery.now()
+    const responder: Responder = { engines: machinery.engines, request, query: url.searchParams, warnings: new Set(), now }
+    const call: Call = { request, url, responder, now, info: undefined }
+    let response: Response
     try {
-      const response = await this.#respond(request, url, responder)
-      return request.method === 'HEAD' ? new Response(null, response) : response
+      response = await this.#respond(call)
     } catch (error) {
       if (!(error instanceof StatusError)) this.#options.onError?.(error, request)
-      const response = answerError(responder, error)
-      return request.method === 'HEAD' ? new Response(null, response) : response
+      response = answerError(responder, error)
     }
+    this.#record(call, response.status)
+    return request.method === 'HEAD' ? new Response(null, response) : response
   }
 
-  async #respond(request: Request, url: URL, responder: Responder): Promise<Response> {
+  /** Only what is served is counted by name: anybody can invent names. */
+  #record({ info, now }: Call, code: number): void {
+    if (info?.isResource !== true) return
+    const { registry, now: clock } = this.#options.machinery
+    const definition = registry.find(info.apiVersion, info.resource)?.definition
+    if (definition === undefined) return
+    const { subresource } = info
+    const known = definition.parts?.[subresource] ?? definition.actions?.[subresource] ?? (subresource === 'scale' && definition.scale)
+    if (subresource !== '' && !known) return
+    this.#metrics.record(info, code, clock() - now)
+  }
+
+  async #respond(call: Call): Promise<Response> {
+    const { request, url, responder } = call
     const info = parseRequest(request.method, url.pathname, url.searchParams)
+    call.info = info
     const user = await this.#user(request, info)
     await this.#authorize(user, info)
     if (!info.isResource) return this.#path(request, url, responder)
@@ -116,7 +132,7 @@ class Server {
 
   /** 404: as text where not even the group is known. */
   #unknownResource(info: RequestInfo, responder: Responder): Response {
-    const known = info.group === '' || this.#groups().some(({ group }) => group === info.group)
+    const known = info.group === '' || this.#discovery.groups().some(({ group }) => group === info.group)
     if (known) throw status.unknownPath()
     return answerText(responder, 404, '404 page not found\n')
   }
@@ -124,100 +140,23 @@ class Server {
   async #path(request: Request, url: URL, responder: Responder): Promise<Response> {
     const path = url.pathname
     const missing = () => answerText(responder, 404, '404 page not found\n')
-    if (path === '/api' || path === '/api/') return this.#root(request, responder, 'api')
-    if (path === '/apis' || path === '/apis/') return this.#root(request, responder, 'apis')
-    if (path.startsWith('/api/')) return this.#groupVersion(request, responder, '', path.slice('/api/'.length))
-    if (path.startsWith('/apis/')) return this.#group(request, responder, path.slice('/apis/'.length), missing)
+    if (path === '/api' || path === '/api/') return this.#discovery.root(request, responder, 'api')
+    if (path === '/apis' || path === '/apis/') return this.#discovery.root(request, responder, 'apis')
+    if (path.startsWith('/api/')) return this.#discovery.groupVersion(request, responder, '', path.slice('/api/'.length))
+    if (path.startsWith('/apis/')) return this.#discovery.group(request, responder, path.slice('/apis/'.length)) ?? missing()
     if (path === '/version' || path.startsWith('/version/')) return this.#version(request, path, responder)
-    if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) return this.#health(path, url.searchParams, responder) ?? missing()
+    if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) return answerHealth(path, url.searchParams, responder) ?? missing()
+    if (path === '/metrics') return answerText(responder, 200, this.#metrics.text(), METRICS_TYPE)
     if (path === '/') return answerPlain(responder, { format: 'json', pretty: true }, 200, { paths: this.#paths() })
     const document = this.#options.documents?.find(route => under(path, route.prefix))
     return (await document?.handle(request, url, responder)) ?? missing()
   }
 
-  #root(request: Request, responder: Responder, root: 'api' | 'apis'): Response {
-    const accept = request.headers.get('accept') ?? ''
-    const format = accept.includes('as=APIGroupDiscoveryList') ? aggregatedFormat(accept) : undefined
-    if (root === 'api') {
-      if (request.method !== 'GET') throw notAllowed()
-      if (format === undefined) checkAccept(request)
-    }
-    if (format !== undefined) return this.#aggregated(request, responder, root, format)
-    const negotiated = negotiate(request, responder.query)
-    const document = root === 'api' ? apiVersions(this.#options.serverAddress) : apiGroupList(this.#groups())
-    return answerPlain(responder, negotiated, 200, document)
-  }
-
-  #aggregated(request: Request, responder: Responder, root: 'api' | 'apis', format: 'json' | 'protobuf'): Response {
-    const cached = this.#cached(root, format)
-    const type = `${MEDIA_TYPES[format]};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`
-    const headers = headersOf(responder, type)
-    headers.set('cache-control', 'public')
-    headers.set('vary', 'Accept')
-    headers.set('etag', cached.etag)
-    if (request.headers.get('if-none-match') === cached.etag) {
-      headers.delete('content-type')
-      return new Response(null, { status: 304, headers })
-    }
-    return new Response(cached.body as BodyInit, { status: 200, headers })
-  }
-
-  #cached(root: 'api' | 'apis', format: 'json' | 'protobuf'): Aggregated {
-    const groups = this.#groups().filter(({ group }) => (group === '') === (root === 'api'))
-    const documents = this.#discovery?.documents ?? new Map<string, Aggregated>()
-    const found = documents.get(`${root}/${format}`)
-    if (found !== undefined) return found
-    const body = this.#options.machinery.engines.encode(aggregated(groups), format)
-    const made = { body, etag: `"${createHash('sha256').update(body).digest('hex').toUpperCase()}"` }
-    documents.set(`${root}/${format}`, made)
-    return made
-  }
-
-  #groups(): readonly DiscoveryGroup[] {
-    const { registry } = this.#options.machinery
-    if (this.#discovery?.generation !== registry.generation) {
-      this.#discovery = { generation: registry.generation, groups: discoveryGroups(registry), documents: new Map() }
-    }
-    return this.#discovery.groups
-  }
-
-  #group(request: Request, responder: Responder, rest: string, missing: () => Response): Response {
-    const [name = '', ...more] = rest.split('/')
-    const group = this.#groups().find(one => one.group === name && name !== '')
-    if (group === undefined) return missing()
-    const version = more.filter(part => part !== '').join('/')
-    if (version === '') return answerPlain(responder, negotiate(request, responder.query), 200, apiGroup(group, false))
-    return this.#groupVersion(request, responder, name, version)
-  }
-
-  #groupVersion(request: Request, responder: Responder, group: string, version: string): Response {
-    const found = this.#groups().find(one => one.group === group)
-    const wanted = found?.versions.find(one => one.version === version.replace(/\/$/, ''))
-    if (found === undefined || wanted === undefined) throw status.unknownPath()
-    if (request.method !== 'GET') throw notAllowed()
-    checkAccept(request)
-    const negotiated = negotiate(request, responder.query)
-    const list = apiResourceList(found, wanted)
-    // Protobuf's envelope needs the version that the core group's document does not say.
-    return answerPlain(responder, negotiated, 200, negotiated.format === 'protobuf' ? { ...list, apiVersion: 'v1' } : list)
-  }
-
   #version(request: Request, path: string, responder: Responder): Response {
     if (path !== '/version' && path !== '/version/') throw status.unknownPath()
-    if (request.method !== 'GET') throw notAllowed()
+    if (request.method !== 'GET') throw status.badMethod()
     checkAccept(request, [MEDIA_TYPES.json])
     return answerPlain(responder, { format: 'json', pretty: true }, 200, this.#options.version)
-  }
-
-  #health(path: string, query: URLSearchParams, responder: Responder): Response | undefined {
-    const [, root = '', check, ...more] = path.split('/')
-    if (check === '' || more.length > 0) return undefined
-    const checks = HEALTH_CHECKS.filter(name => root === 'readyz' || !READY_CHECKS.includes(name))
-    if (check !== undefined) return checks.includes(check) ? answerText(responder, 200, 'ok') : undefined
-    if (!query.has('verbose')) return answerText(responder, 200, 'ok')
-    const excluded = query.getAll('exclude')
-    const lines = checks.map(name => (excluded.includes(name) ? `[+]${name} excluded: ok` : `[+]${name} ok`))
-    return answerText(responder, 200, `${lines.join('\n')}\n${root} check passed\n`)
   }
 
   #paths(): string[] {
@@ -226,11 +165,12 @@ class Server {
       '/apis',
       '/healthz',
       '/livez',
+      '/metrics',
       '/readyz',
       '/version',
       ...(this.#options.documents ?? []).map(({ prefix }) => prefix),
     ]
-    for (const { group, versions } of this.#groups()) {
+    for (const { group, versions } of this.#discovery.groups()) {
       if (group !== '') paths.push(`/apis/${group}`)
       for (const { version } of versions) paths.push(group === '' ? `/api/${version}` : `/apis/${group}/${version}`)
     }
@@ -238,28 +178,17 @@ class Server {
   }
 }
 
-interface Aggregated {
-  readonly body: Uint8Array
-  readonly etag: string
+/** One request on its way. */
+interface Call {
+  readonly request: Request
+  readonly url: URL
+  readonly responder: Responder
+  readonly now: number
+  /** Once it is known. */
+  info: RequestInfo | undefined
 }
-
-const HEALTH_CHECKS = ['ping', 'log', 'etcd', 'informer-sync', 'shutdown']
-const READY_CHECKS = ['informer-sync', 'shutdown']
 
 const under = (path: string, prefix: string) => path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
-
-/** The first clause that names the aggregated document wins, whatever stands before it. */
-function aggregatedFormat(accept: string): 'json' | 'protobuf' | undefined {
-  for (const clause of accept.split(',')) {
-    const [type = '', ...rest] = clause.split(';').map(part => part.trim())
-    const parameters = new Map(rest.map(parameter => parameter.split('=') as [string, string]))
-    if (parameters.get('as') !== 'APIGroupDiscoveryList' || parameters.get('g') !== 'apidiscovery.k8s.io' || parameters.get('v') !== 'v2')
-      continue
-    if (type === MEDIA_TYPES.json) return 'json'
-    if (type === MEDIA_TYPES.protobuf) return 'protobuf'
-  }
-  return undefined
-}
 
 export function forbiddenError(user: UserInfo, info: RequestInfo, reason = ''): StatusError {
   const suffix = reason === '' ? '' : `: ${reason}`
@@ -275,5 +204,3 @@ export function forbiddenError(user: UserInfo, info: RequestInfo, reason = ''): 
     `User ${who} cannot ${info.verb} resource ${JSON.stringify(what)} in API group ${JSON.stringify(info.group)} ${where}${suffix}`,
   )
 }
-
-export { groupResourceName, SUPPORTED }

@@ -144,17 +144,22 @@ attempt() {
     wait $keeper
   fi
   sweep $pid
+  conclude "$1" $code "$path" "$before"
+}
+
+# An attempt is over: its number, exit code, message file, and the out-of-memory kills before it.
+conclude() {
   # The last line may lack its newline; an empty one before this is not shown.
   echo
   echo "##zeroplane end $1##"
-  [ -f "$path" ] && "$B" head -c 4096 "$path" >"$Z/message" 2>/dev/null
+  [ -f "$3" ] && "$B" head -c 4096 "$3" >"$Z/message" 2>/dev/null
   oom_kills
   why=
   read -r why <"$Z/refused"
   if [ -n "$why" ]; then
     echo "failed $1 $why" >&4
   else
-    echo "exited $1 $code $((found - before))" >&4
+    echo "exited $1 $2 $((found - $4))" >&4
   fi
 }
 
@@ -173,14 +178,30 @@ trap 'exit 143' TERM
 read -r verb grace <&3
 trap '' TERM INT HUP QUIT USR1 USR2
 exec 5>&-
+shell=
 echo ready >&4
 
 while read -r verb a b <&3; do
   case $verb in
-  start) attempt "$a" "$b" & ;;
+  start)
+    number=$a
+    message=${b#* }
+    oom_kills
+    ooms=$found
+    attempt "$a" "$b" &
+    shell=$!
+    ;;
   signal) kill -"$a" "$b" 2>/dev/null ;;
-  # From here and not from the attempt: its shell may be stuck with a child that does not die.
-  sweep) sweep "$a" ;;
+  # From here and not from the attempt: its shell may be stuck with a child that does not die. It is swept away with the rest, and
+  # what it would have reported is left to us, unless it was faster.
+  sweep)
+    sweep "$a"
+    if [ -n "$shell" ]; then
+      wait "$shell" 2>/dev/null
+      [ $? -eq 137 ] && conclude "$number" 137 "$message" "$ooms"
+      shell=
+    fi
+    ;;
   exec) session "$a" & ;;
   stat)
     usage

@@ -12,7 +12,9 @@ const SETTLED_SECONDS = 30
 export function deletionOf(pod: Pod, now: number): Deletion | undefined {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata
   if (deletionTimestamp !== undefined) {
-    return { gracePeriodSeconds: deletionGracePeriodSeconds, secondsLeft: (parseTime(deletionTimestamp) - now) / 1000, reason: 'deleted' }
+    // The timestamp was cut to whole seconds: the true end is up to a second later, which is all of a grace of one second.
+    const secondsLeft = Math.min(deletionGracePeriodSeconds, (parseTime(deletionTimestamp) + 999 - now) / 1000)
+    return { gracePeriodSeconds: deletionGracePeriodSeconds, secondsLeft, reason: 'deleted' }
   }
   // Failed by somebody else than its own containers (deadline, eviction): what still runs must end.
   if (isFinished(pod) && !taskRecord(pod)?.finished) {

@@ -149,10 +149,12 @@ async function ordersFor(pod: Pod, report: Report, { read, now, holdSeconds, fin
   const [plan, taskArn] = report.wantsPlan
     ? await Promise.all([podPlan(pod, read, report.podIPs), known ?? findTask(pod.metadata.uid ?? '')])
     : []
+  const deletion = deletionOf(pod, now())
   return {
     plan: plan && { ...plan, taskArn },
-    deletion: deletionOf(pod, now()),
-    syncAfterSeconds: holdSeconds > 0 ? 0 : syncAfter(pod),
+    deletion,
+    // A call that is held answers with the next change; one about a deletion is not held, and must not be repeated at once.
+    syncAfterSeconds: holdSeconds > 0 && !deletion ? 0 : syncAfter(pod),
     holdSeconds,
   }
 }
@@ -166,7 +168,8 @@ function held(pod: Pod, options: AgentSyncOptions, disconnected: AbortSignal): R
     async start(controller) {
       const newest = await changed(pod, options, signal)
       if (over.signal.aborted || disconnected.aborted) return
-      const orders: Orders = { deletion: deletionOf(newest, now()), syncAfterSeconds: 0, holdSeconds }
+      const deletion = deletionOf(newest, now())
+      const orders: Orders = { deletion, syncAfterSeconds: deletion ? syncAfter(newest) : 0, holdSeconds }
       controller.enqueue(new TextEncoder().encode(JSON.stringify(orders)))
       controller.close()
     },

@@ -1,4 +1,4 @@
-// npm run bench [-- start api pods processes costs bundles]: figures, printed and never asserted. It wants the machine to itself.
+// npm run bench [-- start api pods processes scale costs bundles]: figures, printed and never asserted. It wants the machine to itself.
 import { cpus, totalmem } from 'node:os'
 import { bundleFunctions } from '../scripts/bundle.ts'
 import { Cluster } from '../test/tools/cluster.ts'
@@ -7,6 +7,7 @@ import { benchCosts } from './costs.ts'
 import { benchPods } from './pods.ts'
 import { benchProcesses } from './process.ts'
 import { type Figure, mib, printFigures, quantile, seconds } from './report.ts'
+import { benchScale } from './scale.ts'
 
 const wanted = new Set(process.argv.slice(2))
 const want = (name: string) => wanted.size === 0 || wanted.has(name)
@@ -24,6 +25,7 @@ try {
 } finally {
   await cluster.destroy()
 }
+if (want('scale')) printFigures('Scale: in-memory store, simulated ECS, one process', await benchScale())
 if (want('costs')) printFigures('What a verb asks of AWS (ConfigMap of 1 KB or less, warm)', await benchCosts())
 if (want('bundles')) printFigures('Bundles of the functions', await benchBundles())
 

@@ -22,7 +22,8 @@ import { parseSubnets } from '../shared/pods/settings.ts'
 import { MemoryStore } from '../shared/store/memory.ts'
 import type { Figure } from './report.ts'
 
-const NODES = 10
+/** A node takes 110 pods. */
+const PODS_PER_NODE = 100
 const DEPLOYMENTS = { group: 'apps', resource: 'deployments' }
 
 export interface ScaleOptions {
@@ -40,6 +41,7 @@ export interface ScaleResult {
 const quiet: Log = { debug() {}, warn() {}, error: (fields, message) => console.error(message, fields) }
 
 export async function runScale({ replicas, log = quiet }: ScaleOptions): Promise<ScaleResult> {
+  const nodes = Math.ceil(replicas / PODS_PER_NODE)
   const store = new MemoryStore()
   const handle = Promise.withResolvers<(request: Request) => Promise<Response>>()
   const aws = await startAws({
@@ -48,7 +50,7 @@ export async function runScale({ replicas, log = quiet }: ScaleOptions): Promise
     ecs: {
       engine: 'simulated',
       cluster: 'zeroplane',
-      nodes: NODES,
+      nodes,
       nodeCapacity: { cpu: 1024 * 64, memory: 1024 * 512 },
       simulation: { agentSync: async request => (await handle.promise)(request) },
     },
@@ -103,7 +105,7 @@ export async function runScale({ replicas, log = quiet }: ScaleOptions): Promise
   const manager = await startManager({ store, client, registry: machinery.registry, controllers: [...controllers, ...pods], log })
   try {
     for (;;) {
-      if ((await store.list({ group: '', resource: 'nodes' })).items.length === NODES) break
+      if ((await store.list({ group: '', resource: 'nodes' })).items.length === nodes) break
       await new Promise(resolve => setTimeout(resolve, 50))
     }
     await manager.idle()

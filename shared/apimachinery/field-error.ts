@@ -50,6 +50,13 @@ export const invalid = (field: string, value: unknown, detail: string): FieldErr
   message: join(`Invalid value: ${printValue(value)}`, detail),
 })
 
+/** Where the value itself tells nothing. */
+export const invalidPlace = (field: string, detail: string): FieldError => ({
+  type: 'FieldValueInvalid',
+  field,
+  message: `Invalid value: ${detail}`,
+})
+
 export const required = (field: string, detail = ''): FieldError => ({
   type: 'FieldValueRequired',
   field,

@@ -18,7 +18,7 @@ import {
   percentOrInt,
   replicaCounts,
 } from './validation/checks.ts'
-import { everlasting, isUsableSelector, scaleSelector, selectedTemplate, workloadSelector } from './workload.ts'
+import { everlasting, isUsableSelector, replicaScale, scaleSelector, selectedTemplate, workloadSelector } from './workload.ts'
 
 const COUNTS = [
   'observedGeneration',
@@ -140,14 +140,7 @@ export default defineResource<Deployment>({
       resetFields: [['spec'], ['metadata', 'labels']],
     },
   },
-  scale: {
-    specReplicas: ({ spec }) => spec?.replicas ?? 0,
-    statusReplicas: ({ status }) => status?.replicas ?? 0,
-    selector: ({ spec }) => scaleSelector(spec?.selector),
-    setReplicas(deployment, replicas) {
-      if (deployment.spec !== undefined) deployment.spec.replicas = replicas
-    },
-  },
+  scale: replicaScale,
   columns: columns('Name, Ready, Up-to-date, Available, Age, Containers+, Images+, Selector+'),
   cells: (deployment, now) => [
     deployment.metadata.name,

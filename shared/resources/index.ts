@@ -7,9 +7,12 @@ import clusterRole from './cluster-role.ts'
 import clusterRoleBinding from './cluster-role-binding.ts'
 import componentStatus from './component-status.ts'
 import configMap from './config-map.ts'
+import controllerRevision from './controller-revision.ts'
+import cronJob from './cron-job.ts'
 import csiDriver from './csi-driver.ts'
 import csiNode from './csi-node.ts'
 import csiStorageCapacity from './csi-storage-capacity.ts'
+import daemonSet from './daemon-set.ts'
 import deployment from './deployment.ts'
 import deviceClass from './device-class.ts'
 import endpointSlice from './endpoint-slice.ts'
@@ -19,6 +22,7 @@ import flowSchema from './flow-schema.ts'
 import ingress from './ingress.ts'
 import ingressClass from './ingress-class.ts'
 import ipAddress from './ip-address.ts'
+import job from './job.ts'
 import lease from './lease.ts'
 import mutatingAdmissionPolicy from './mutating-admission-policy.ts'
 import mutatingAdmissionPolicyBinding from './mutating-admission-policy-binding.ts'
@@ -28,8 +32,10 @@ import networkPolicy from './network-policy.ts'
 import node from './node.ts'
 import type { PodStreams } from './pod/streams.ts'
 import { pod } from './pod.ts'
+import podTemplate from './pod-template.ts'
 import priorityLevelConfiguration from './priority-level-configuration.ts'
 import replicaSet from './replica-set.ts'
+import replicationController from './replication-controller.ts'
 import resourceClaim from './resource-claim.ts'
 import resourceClaimTemplate from './resource-claim-template.ts'
 import resourceSlice from './resource-slice.ts'
@@ -41,6 +47,7 @@ import { addressRanges, portRange } from './service/ranges.ts'
 import { nodePort, service } from './service.ts'
 import serviceAccount from './service-account.ts'
 import serviceCidr from './service-cidr.ts'
+import statefulSet from './stateful-set.ts'
 import validatingAdmissionPolicy from './validating-admission-policy.ts'
 import validatingAdmissionPolicyBinding from './validating-admission-policy-binding.ts'
 import validatingWebhookConfiguration from './validating-webhook-configuration.ts'
@@ -72,9 +79,12 @@ const FIXED: readonly ResourceDefinition[] = [
   clusterRoleBinding,
   componentStatus,
   configMap,
+  controllerRevision,
+  cronJob,
   csiDriver,
   csiNode,
   csiStorageCapacity,
+  daemonSet,
   deployment,
   deviceClass,
   endpoints,
@@ -84,6 +94,7 @@ const FIXED: readonly ResourceDefinition[] = [
   ingress,
   ingressClass,
   ipAddress,
+  job,
   lease,
   mutatingAdmissionPolicy,
   mutatingAdmissionPolicyBinding,
@@ -92,8 +103,10 @@ const FIXED: readonly ResourceDefinition[] = [
   networkPolicy,
   node,
   nodePort,
+  podTemplate,
   priorityLevelConfiguration,
   replicaSet,
+  replicationController,
   resourceClaim,
   resourceClaimTemplate,
   resourceSlice,
@@ -103,6 +116,7 @@ const FIXED: readonly ResourceDefinition[] = [
   secret,
   serviceAccount,
   serviceCidr,
+  statefulSet,
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,
   validatingWebhookConfiguration,

@@ -8,7 +8,7 @@ import { templateWarnings, workloadNameWarnings } from './pod-spec/warnings.ts'
 import { age, columns, containerCells, selectorText } from './printers/text.ts'
 import { apartFromStatus, collect, keep, specChanged, statusPart } from './strategy.ts'
 import { type Errors, immutable, nonNegative, replicaCounts } from './validation/checks.ts'
-import { everlasting, isUsableSelector, scaleSelector, selectedTemplate, workloadSelector } from './workload.ts'
+import { everlasting, isUsableSelector, replicaScale, selectedTemplate, workloadSelector } from './workload.ts'
 
 const COUNTS = ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas']
 
@@ -73,14 +73,7 @@ export default defineResource<ReplicaSet>({
         ),
     }),
   },
-  scale: {
-    specReplicas: ({ spec }) => spec?.replicas ?? 0,
-    statusReplicas: ({ status }) => status?.replicas ?? 0,
-    selector: ({ spec }) => scaleSelector(spec?.selector),
-    setReplicas(set, replicas) {
-      if (set.spec !== undefined) set.spec.replicas = replicas
-    },
-  },
+  scale: replicaScale,
   columns: columns('Name, Desired:integer, Current:integer, Ready:integer, Age, Containers+, Images+, Selector+'),
   cells: (set, now) => [
     set.metadata.name,

@@ -3,6 +3,8 @@ import type { PodSpec, PodTemplateSpec } from '../api/core/v1.ts'
 import type { LabelSelector } from '../api/meta/v1.ts'
 import { forbidden, invalid, notSupported, required } from '../apimachinery/field-error.ts'
 import { formatSelector, fromLabelSelector, matchesSelector } from '../apimachinery/label-selector.ts'
+import type { ScaleStrategy } from '../apimachinery/resource.ts'
+import type { KubeObject } from '../apimachinery/types.ts'
 import { validatePodTemplate } from './pod-spec/spec.ts'
 import type { Errors, Labels } from './validation/checks.ts'
 import { isEmptySelector, isUsableSelector, labelSelector } from './validation/label-selector.ts'
@@ -54,6 +56,24 @@ export const scaleSelector = (selector: LabelSelector | undefined): string => {
   const requirements = fromLabelSelector(selector)
   return requirements === undefined ? '' : formatSelector(requirements)
 }
+
+/** Of kinds whose spec has replicas and a label selector. */
+export const replicaScale: ScaleStrategy<KubeObject> = {
+  specReplicas: object => scaled(object).spec?.replicas ?? 0,
+  statusReplicas: object => scaled(object).status?.replicas ?? 0,
+  selector: object => scaleSelector(scaled(object).spec?.selector),
+  setReplicas(object, replicas) {
+    const { spec } = scaled(object)
+    if (spec !== undefined) spec.replicas = replicas
+  },
+}
+
+interface Scaled extends KubeObject {
+  spec?: { replicas?: number; selector?: LabelSelector }
+  status?: { replicas?: number }
+}
+
+const scaled = (object: KubeObject) => object as Scaled
 
 /** What manifests of 2018 leave out: the template's labels are the object's and its selector's. In place. */
 export function fromTemplateLabels(object: {

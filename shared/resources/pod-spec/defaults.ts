@@ -1,6 +1,16 @@
 // What upstream writes into a pod's spec where its author says nothing, beyond what the schema says (pkg/apis/core/v1/defaults.go).
 // All in place.
-import type { Container, Pod, PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource, Volume } from '../../api/core/v1.ts'
+import type {
+  Container,
+  PersistentVolumeClaim,
+  PersistentVolumeClaimSpec,
+  Pod,
+  PodSpec,
+  PodTemplateSpec,
+  Probe,
+  ProjectedVolumeSource,
+  Volume,
+} from '../../api/core/v1.ts'
 import { roundUpToMilli } from '../validation/amounts.ts'
 import { isHugePage, isOvercommitAllowed, isPodLevelResource } from '../validation/resource-names.ts'
 import { defaultPullPolicy } from './pull-policy.ts'
@@ -93,10 +103,21 @@ function defaultVolume(volume: Volume): void {
   const claim = volume.ephemeral?.volumeClaimTemplate
   if (claim !== undefined) {
     claim.spec ??= {}
-    claim.spec.volumeMode ??= 'Filesystem'
-    roundUpToMilli(claim.spec.resources?.requests)
-    roundUpToMilli(claim.spec.resources?.limits)
+    defaultClaimSpec(claim.spec)
   }
+}
+
+function defaultClaimSpec(spec: PersistentVolumeClaimSpec): void {
+  spec.volumeMode ??= 'Filesystem'
+  roundUpToMilli(spec.resources?.requests)
+  roundUpToMilli(spec.resources?.limits)
+}
+
+export function defaultClaim(claim: PersistentVolumeClaim): void {
+  claim.spec ??= {}
+  defaultClaimSpec(claim.spec)
+  claim.status ??= {}
+  claim.status.phase ||= 'Pending'
 }
 
 function defaultProjection({ sources }: ProjectedVolumeSource): void {

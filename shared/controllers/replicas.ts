@@ -12,7 +12,7 @@ import { deletionOrder } from './rank.ts'
 import { matches, matchesLabels } from './selectors.ts'
 import { count, writeStatus } from './status.ts'
 import { requeueAt, timestamp } from './time.ts'
-import type { ControllerContext, Outcome } from './types.ts'
+import { type ControllerContext, type Outcome, told } from './types.ts'
 
 /** What keeps pods, stripped of what differs between the kinds. */
 export interface PodKeeper {
@@ -71,6 +71,7 @@ export async function createPod(pod: Pod, owner: KubeObject, context: Controller
     return await context.client.create<Pod>(PODS, pod)
   } catch (error) {
     if (!isNamespaceTerminating(error)) void context.events.event(owner, 'Warning', 'FailedCreate', `Error creating: ${messageOf(error)}`)
+    told.add(error as object)
     throw error
   }
 }

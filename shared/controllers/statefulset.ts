@@ -17,7 +17,7 @@ import { plan, type Step } from './statefulset/plan.ts'
 import { statefulSetStatus } from './statefulset/status.ts'
 import { writeStatus } from './status.ts'
 import { requeueAt } from './time.ts'
-import type { Controller, ControllerContext, Outcome } from './types.ts'
+import { type Controller, type ControllerContext, type Outcome, told } from './types.ts'
 import { keyOf, own, owned, splitName } from './watches.ts'
 
 const HASH_LABEL = 'controller.kubernetes.io/hash'
@@ -151,6 +151,7 @@ class Sync {
       // Somebody else's pod has the name: there is nothing to say until it goes.
       if (isStatus(error, 'AlreadyExists') || isNamespaceTerminating(error)) return false
       this.#say('Warning', 'FailedCreate', `Create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`)
+      told.add(error as object)
       throw error
     }
     this.#say('Normal', 'SuccessfulCreate', `Create Pod ${name} in StatefulSet ${set.metadata.name} successful`)

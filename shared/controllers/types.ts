@@ -24,6 +24,9 @@ export class TerminalError extends Error {
   override readonly name = 'TerminalError'
 }
 
+/** Failures that the controller has told in an event of its own: they need no second one when they go on. */
+export const told = new WeakSet<object>()
+
 export interface EventRecorder {
   /**
    * Records a core/v1 Event about the object; repeated ones are counted, not added. Never throws: an event is not worth failing for.

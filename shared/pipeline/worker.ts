@@ -5,7 +5,7 @@ import type { Registry } from '../apimachinery/registry.ts'
 import { type KubeObject, splitKey } from '../apimachinery/types.ts'
 import type { Clock } from '../clock.ts'
 import type { Controller, ControllerContext, Outcome } from '../controllers/types.ts'
-import { TerminalError } from '../controllers/types.ts'
+import { TerminalError, told } from '../controllers/types.ts'
 import type { Change, Store } from '../store/types.ts'
 import { createDispatch, type Dispatch } from './dispatch.ts'
 import { EventLog } from './event-recorder.ts'
@@ -219,7 +219,7 @@ export class Worker {
     // The first failure is mostly a lost race, and over at once.
     if (failures === 1) log.debug(where, 'reconcile failed, trying again')
     else log.warn({ ...where, failures, wait }, 'reconcile failed')
-    if (failures >= TELL_FROM_FAILURES) {
+    if (failures >= TELL_FROM_FAILURES && !told.has(error as object)) {
       const message = error instanceof Error ? error.message : String(error)
       await this.#tell(controller, item.key, `${message}; tried ${failures} times, next try in ${Math.ceil(wait / 1000)} s`)
     }

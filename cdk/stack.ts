@@ -110,7 +110,9 @@ export class ZeroplaneStack extends Stack {
     new CfnOutput(this, 'Endpoint', { value: url.url, description: 'The Kubernetes API. npm run kubeconfig writes a kubeconfig for it.' })
     new CfnOutput(this, 'ApiFunction', { value: api.functionName })
     new CfnOutput(this, 'DispatchFunction', { value: dispatch.functionName })
+    new CfnOutput(this, 'ReconcileFunction', { value: reconcile.functionName })
     new CfnOutput(this, 'TasksFunction', { value: tasks.functionName })
+    new CfnOutput(this, 'TickFunction', { value: tick.functionName })
     new CfnOutput(this, 'EcsCluster', { value: cluster.clusterName })
   }
 }

@@ -2,9 +2,11 @@
 import { join } from 'node:path'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { LambdaClient } from '@aws-sdk/client-lambda'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type KubectlVersion, runProgram, toolsFolder } from '../tools/kubectl.ts'
 import { eventually } from '../tools/wait.ts'
+import { attachLocalEcs, type LocalEcs } from './local-ecs.ts'
 import { unavailable } from './ministack.ts'
 import { Target } from './target.ts'
 
@@ -16,14 +18,32 @@ const VERSIONS: KubectlVersion[] = ['1.36', '1.22']
 
 describe.skipIf(why)('a deployed Zeroplane', () => {
   let target: Target
+  let ecs: LocalEcs | undefined
 
   beforeAll(async () => {
     target = await Target.open()
     await target.script('main.ts', 'deploy', '--stack', target.stack, '--yes')
     await target.writeKubeconfig()
+    if (target.emulated) ecs = await attachEcs() // before the first request: its nodes are made at the first start
   }, 600_000)
 
-  afterAll(() => target?.close(), 60_000)
+  afterAll(async () => {
+    await ecs?.close()
+    await target?.close()
+  }, 60_000)
+
+  /** An emulator's ECS is no ECS: the one of localstack/ takes its place, behind the deployed functions. */
+  async function attachEcs(): Promise<LocalEcs> {
+    const lambda = new LambdaClient(target.client())
+    const { ApiFunction, DispatchFunction, ReconcileFunction, TasksFunction, TickFunction, EcsCluster } = await target.outputs()
+    return await attachLocalEcs({
+      lambda,
+      functions: [ApiFunction!, DispatchFunction!, ReconcileFunction!, TasksFunction!, TickFunction!],
+      tasksFunction: TasksFunction!,
+      cluster: EcsCluster!,
+      api: target.front,
+    })
+  }
 
   async function kubectl(version: KubectlVersion, line: string, input?: string): Promise<string> {
     const { code, stdout, stderr } = await runProgram(await kubectlPath(version), line.split(' '), {
@@ -80,15 +100,18 @@ describe.skipIf(why)('a deployed Zeroplane', () => {
     expect(stderr).toMatch(/Unauthorized|logged in|forbidden/i)
   }, 60_000)
 
-  test('the deployed pipeline makes the pods of a Deployment', async () => {
+  test('the deployed pipeline turns a Deployment into Ready pods', async () => {
+    const ready = async (count: number) =>
+      (await kubectl('1.36', 'get deployment web -o jsonpath={.status.readyReplicas}')) === String(count)
     const pods = async () => (await kubectl('1.36', 'get pods -l app=web -o name')).trim().split('\n').filter(Boolean)
-    await kubectl('1.36', 'create deployment web --image=web:1 --replicas=2')
-    await eventually('two pods', async () => (await pods()).length === 2, 60_000)
+    await kubectl('1.36', 'create deployment web --image=public.ecr.aws/docker/library/nginx:stable --replicas=2')
+    await eventually('two Ready pods', () => ready(2), 120_000)
     await kubectl('1.36', 'scale deployment web --replicas=3')
-    await eventually('three pods', async () => (await pods()).length === 3, 60_000)
+    await eventually('three Ready pods', () => ready(3), 120_000)
+    expect(await kubectl('1.22', 'get deployment web')).toMatch(/web +3\/3 +3 +3/)
     await kubectl('1.36', 'delete deployment web')
-    await eventually('no pods', async () => (await pods()).length === 0, 60_000)
-  }, 240_000)
+    await eventually('no pods', async () => (await pods()).length === 0, 120_000)
+  }, 500_000)
 
   test('an update of the stack keeps every object', async () => {
     await kubectl('1.36', 'create configmap kept --from-literal=a=b')

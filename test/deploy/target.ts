@@ -1,6 +1,6 @@
 // What is deployed to: the emulator that this suite brings, whatever AWS_ENDPOINT_URL names, or (ZEROPLANE_DEPLOY_PROFILE) a real
 // account. The tests are the same; what a target cannot do is listed by name and reported.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
@@ -75,6 +75,12 @@ export class Target {
     }
     if (this.#front) args.push('--server', this.#front.url, '--certificate-authority', this.#front.ca)
     await this.script('kubeconfig.ts', ...args)
+  }
+
+  /** Where the API answers over HTTPS, and the PEM of its certificate authority; only of an emulated target. */
+  get front(): { url: string; ca: string } {
+    if (!this.#front) throw new Error('the target has an HTTPS address of its own')
+    return { url: this.#front.url, ca: readFileSync(this.#front.ca, 'utf8') }
   }
 
   async close(): Promise<void> {

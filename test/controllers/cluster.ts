@@ -27,26 +27,48 @@ export class TestCluster {
   readonly clock = new ManualClock()
   readonly store = new MemoryStore()
   readonly client: Client
-  readonly manager: Promise<Manager>
   readonly namespace = 'default'
+  readonly #machinery = openCluster({ store: this.store, now: this.clock.now })
+  readonly #controllers: readonly Controller[]
+  readonly #log: Log | undefined
+  #manager!: Manager
 
-  constructor({ controllers = all, wrap = client => client, log }: TestClusterOptions = {}) {
-    const machinery = openCluster({ store: this.store, now: this.clock.now })
-    this.client = clientFor(machinery, SYSTEM, 'test')
-    this.manager = this.#start(controllers, wrap(clientFor(machinery, SYSTEM)), machinery.registry, log)
+  private constructor({ controllers = all, log }: TestClusterOptions) {
+    this.#controllers = controllers
+    this.#log = log
+    this.client = clientFor(this.#machinery, SYSTEM, 'test')
   }
 
-  async #start(controllers: readonly Controller[], client: Client, registry: Parameters<typeof startManager>[0]['registry'], log?: Log) {
-    const metadata = { name: this.namespace }
-    await this.client.create({ group: '', resource: 'namespaces' }, { apiVersion: 'v1', kind: 'Namespace', metadata })
-    return startManager({ store: this.store, client, registry, controllers, clock: this.clock, log })
+  static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
+    const cluster = new TestCluster(options)
+    const metadata = { name: cluster.namespace }
+    await cluster.client.create({ group: '', resource: 'namespaces' }, { apiVersion: 'v1', kind: 'Namespace', metadata })
+    await cluster.#begin(options.wrap)
+    return cluster
+  }
+
+  async #begin(wrap: (client: Client) => Client = client => client): Promise<void> {
+    const client = wrap(clientFor(this.#machinery, SYSTEM))
+    const { registry } = this.#machinery
+    const { store, clock } = this
+    this.#manager = await startManager({ store, client, registry, controllers: this.#controllers, clock, log: this.#log })
+  }
+
+  /** The controllers' process ends, whatever it was doing, and another begins: only what was written is left. */
+  async restart(wrap?: (client: Client) => Client): Promise<void> {
+    this.#manager.stop()
+    await this.#begin(wrap)
+  }
+
+  /** A late duplicate: the key is reconciled once more, perhaps while it already is. */
+  enqueue(controller: string, key: string): void {
+    this.#manager.enqueue(controller, key)
   }
 
   /** Until nothing is left to do at this moment, short back-offs included. */
   async calm(): Promise<void> {
-    const manager = await this.manager
     for (let i = 0; i < 200; i++) {
-      await manager.idle()
+      await this.#manager.idle()
       const next = this.clock.next
       if (next === undefined || next > this.clock.now() + 1000) return
       this.clock.advance(next - this.clock.now())
@@ -119,7 +141,7 @@ export class TestCluster {
     return going.length
   }
 
-  async stop(): Promise<void> {
-    ;(await this.manager).stop()
+  stop(): void {
+    this.#manager.stop()
   }
 }

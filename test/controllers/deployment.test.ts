@@ -21,8 +21,7 @@ const web = (image: string, spec: object = {}) => ({
 const sizes = async () => (await cluster.list<ReplicaSet>(REPLICA_SETS)).map(({ spec }) => spec.replicas).sort()
 
 test('a rollout replaces pods within its limits, and ends complete', async () => {
-  cluster = new TestCluster()
-  await cluster.manager
+  cluster = await TestCluster.start()
   await cluster.create(DEPLOYMENTS, web('c:1'))
   await cluster.calm()
   await cluster.readyAll()

@@ -10,6 +10,7 @@ import { canonicalQuantity, QuantityError } from '../quantity.ts'
 import { schemaOf } from '../schema/schemas.ts'
 import type { Field, Schema, StructSchema } from '../schema/types.ts'
 import type { KubeObject } from '../types.ts'
+import { prune } from './structural.ts'
 import { canonicalMicroTime, canonicalTime } from './time.ts'
 
 type Members = Record<string, unknown>
@@ -127,7 +128,7 @@ export function decodeValue(value: unknown, schema: StructSchema): Decoded {
   if (!isObject(value)) {
     throw new DecodeError(`json: cannot unmarshal ${kindOf(value)} into Go value of type ${schema.goName}`)
   }
-  const object = decoder.struct(value, schema) as unknown as KubeObject
+  const object = (schema.structural ? decoder.structural(value, schema) : decoder.struct(value, schema)) as unknown as KubeObject
   return { object, unknown: decoder.unknown, warnings: [] }
 }
 
@@ -139,6 +140,8 @@ function kindOf(value: unknown): string {
   return value === null ? 'null' : typeof value
 }
 
+/** As many as upstream reports, which is more than anybody reads. */
+const MOST_PROBLEMS = 100
 const INT32_MAX = 2 ** 31 - 1
 const INT64_MAX = 2 ** 63
 
@@ -150,6 +153,22 @@ class Decoder {
   readonly #structs: StructSchema[] = []
   readonly #fields: string[] = []
 
+  /** A custom resource: pruned, with Go's ObjectMeta. */
+  structural(value: Members, schema: StructSchema): Members {
+    const report = (path: string) => {
+      if (this.unknown.length < MOST_PROBLEMS) this.unknown.push(`unknown field ${JSON.stringify(path)}`)
+    }
+    const pruned = prune(value, schema, report, (metadata, type, path) => {
+      if (!isObject(metadata)) throw new DecodeError(`json: cannot unmarshal ${kindOf(metadata)} into Go value of type ${type.goName}`)
+      this.#path.push(...path)
+      const decoded = this.struct(metadata, type)
+      this.#path.length -= path.length
+      return decoded
+    })
+    pruned.metadata ??= {}
+    return pruned
+  }
+
   struct(value: Members, schema: StructSchema): Members {
     const { fields, written } = planOf(schema)
     const members: Members = {}
@@ -157,8 +176,8 @@ class Decoder {
     for (const name in value) {
       const plan = fields.get(name)
       if (plan === undefined) {
-        // The 100 that upstream reports at most are more than anybody reads.
-        if (this.unknown.length < 100) this.unknown.push(`unknown field ${JSON.stringify(`${this.#path.join('')}.${name}`.slice(1))}`)
+        if (this.unknown.length < MOST_PROBLEMS)
+          this.unknown.push(`unknown field ${JSON.stringify(`${this.#path.join('')}.${name}`.slice(1))}`)
         continue
       }
       const member = value[name]

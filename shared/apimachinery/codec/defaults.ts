@@ -9,7 +9,7 @@ export function applyDefaults(object: object, schema: StructSchema): void {
   const members = object as Members
   for (const field of schema.fields.values()) {
     const value = members[field.name]
-    if (value === undefined || (value === null && field.default !== undefined) || isZero(field, value)) {
+    if (value === undefined || (value === null && field.default !== undefined && !field.schema.nullable) || isZero(field, value)) {
       const missing = field.default !== undefined ? structuredClone(field.default) : value === undefined ? zeroMaker(field)?.() : undefined
       if (missing !== undefined && missing !== null) members[field.name] = missing
     }

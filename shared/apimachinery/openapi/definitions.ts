@@ -63,13 +63,14 @@ export class Definitions {
     return Object.fromEntries([...this.#found].sort(([a], [b]) => (a < b ? -1 : 1)))
   }
 
-  /** A reference, which brings what it refers to into the document. */
-  reference(name: string): Json {
-    if (!this.#found.has(name)) this.#define(name)
+  /** A reference, which brings what it refers to into the document. `key`: under which the type is known; custom ones are published under another name. */
+  reference(key: string): Json {
+    const name = findSchema(key)?.name ?? key
+    if (!this.#found.has(name)) this.#define(key, name)
     return { $ref: `${this.#flavour === 'v2' ? '#/definitions/' : '#/components/schemas/'}${name}` }
   }
 
-  #define(name: string): void {
+  #define(key: string, name: string): void {
     const value = Object.values(VALUES).find(one => one.name === name)
     if (value !== undefined) {
       this.#found.set(name, { description: value.description, ...(this.#flavour === 'v3' ? (value.v3 ?? value.v2) : value.v2) })
@@ -79,14 +80,17 @@ export class Definitions {
       this.#found.set(name, { description: 'A patch, of the kind that the content type says.', type: 'object' })
       return
     }
-    const schema = findSchema(name)
+    const schema = findSchema(key)
     if (schema === undefined) return
     this.#found.set(name, {})
-    this.#found.set(name, this.#struct(schema))
+    this.#found.set(name, this.#struct(schema, key))
   }
 
-  #struct(schema: StructSchema): Json {
-    if (schema.published !== undefined) return { ...schema.published(this.#flavour), ...this.#kindsOf(schema) }
+  #struct(schema: StructSchema, key: string): Json {
+    if (schema.published !== undefined) {
+      for (const type of ['ObjectMeta', 'ListMeta']) this.reference(`${META}.${type}`)
+      return { ...schema.published(this.#flavour), ...this.#kindsOf(key) }
+    }
     const [description = '', fields = {}] = this.#descriptions[schema.name] ?? []
     const properties = [...schema.fields.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
     const required = properties.filter(field => field.required).map(({ name }) => name)
@@ -98,12 +102,12 @@ export class Definitions {
         ? {}
         : { properties: Object.fromEntries(properties.map(field => [field.name, this.#field(field, fields[field.name])])) }),
       ...(schema.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
-      ...this.#kindsOf(schema),
+      ...this.#kindsOf(key),
     }
   }
 
-  #kindsOf({ name }: StructSchema): Json {
-    const kinds = this.#kinds.get(name)
+  #kindsOf(key: string): Json {
+    const kinds = this.#kinds.get(key)
     return kinds === undefined || kinds.length === 0 ? {} : { 'x-kubernetes-group-version-kind': kinds }
   }
 

@@ -1,6 +1,6 @@
 // The OpenAPI documents: version 2 is one for everything, version 3 is one for each group version.
 import type { Endpoint, Registry } from '../registry.ts'
-import { findKind } from '../schema/schemas.ts'
+import { findKind, findSchema } from '../schema/schemas.ts'
 import { Definitions, type GroupVersionKindText, type Json } from './definitions.ts'
 import type { Descriptions } from './descriptions.ts'
 import { BODY_TYPES, listSchema, type Operation, type QueryParameter, type Route, routesOf } from './operations.ts'
@@ -125,7 +125,10 @@ export function documentV3(root: string, { registry, descriptions, version }: Do
   }
   return {
     openapi: '3.0.0',
-    info: { title: TITLE, version },
+    info: {
+      title: endpoints?.some(({ version: { schema } }) => findSchema(schema)?.structural) ? 'Kubernetes CRD Swagger' : TITLE,
+      version,
+    },
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components: { schemas: definitions.all(), securitySchemes: { BearerToken: SECURITY } },
   }

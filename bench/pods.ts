@@ -48,7 +48,7 @@ async function applyToReady(cluster: Cluster, name: string): Promise<number> {
 
 /** Mean over all agents, as the kernel counts the processes: what is theirs alone and what they share. */
 async function agentMemory(cluster: Cluster): Promise<number> {
-  const agents = await containersOf(cluster, 'agent')
+  const agents = await containersOf(cluster, '_agent')
   let sum = 0
   for (const { Id } of agents) {
     const { stdout } = await runProgram('docker', ['stats', '--no-stream', '--format', '{{.MemUsage}}', Id])

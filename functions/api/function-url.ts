@@ -1,10 +1,12 @@
 // Between a Lambda Function URL and the API: its event is a Request, and a Response is what its stream wants.
+import { Readable } from 'node:stream'
+import type { ReadableStream as WebStream } from 'node:stream/web'
 import type { LambdaFunctionURLEvent } from 'aws-lambda'
 
 export interface StreamedResponse {
   readonly statusCode: number
   readonly headers: Record<string, string>
-  readonly body: ReadableStream<Uint8Array> | string
+  readonly body: Readable | string
 }
 
 /** The Fetch standard refuses to make requests of these methods; the API refuses them itself, in its own words. */
@@ -32,7 +34,10 @@ export function requestOf({
   })
 }
 
-/** When the client leaves, the stream is cancelled, which ends a watch. */
-export function streamedOf(response: Response): StreamedResponse {
-  return { statusCode: response.status, headers: Object.fromEntries(response.headers), body: response.body ?? '' }
+/**
+ * When the client leaves, the stream is cancelled, which ends a watch. That takes a stream of Node's own: its pipeline does not
+ * cancel a web stream that it is waiting for.
+ */
+export function streamedOf({ status, headers, body }: Response): StreamedResponse {
+  return { statusCode: status, headers: Object.fromEntries(headers), body: body === null ? '' : Readable.fromWeb(body as WebStream) }
 }

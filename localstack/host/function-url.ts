@@ -111,6 +111,7 @@ function parameters(query: string): Record<string, string> {
 /** Where a streaming handler writes. It is destroyed when the client leaves, so that the handler's next write, or its pipeline, fails. */
 class ResponseStream extends Writable {
   readonly #response: ServerResponse
+  #held: Buffer | string | undefined
 
   constructor(response: ServerResponse) {
     super()
@@ -134,17 +135,26 @@ class ResponseStream extends Writable {
     })
   }
 
-  override _write(chunk: Buffer | string, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+  /** A chunk waits for the end of this turn: an answer that is complete by then travels in one packet, with its length. */
+  override _write(chunk: Buffer | string, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#flush()
+    this.#held = chunk
+    setImmediate(() => this.#flush())
     const response = this.#response
-    if (response.writableCorked === 0) {
-      response.cork()
-      setImmediate(() => response.uncork())
-    }
-    if (response.write(chunk, encoding)) done()
-    else response.once('drain', () => done())
+    if (!response.writableNeedDrain) return done()
+    // It may close instead; this stream is destroyed then, and nobody waits for us.
+    response.once('drain', () => done())
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#response.end(() => done())
+    const last = this.#held
+    this.#held = undefined
+    this.#response.end(last, () => done())
+  }
+
+  #flush(): void {
+    const chunk = this.#held
+    this.#held = undefined
+    if (chunk !== undefined && !this.#response.destroyed) this.#response.write(chunk)
   }
 }

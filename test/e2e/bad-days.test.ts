@@ -138,10 +138,10 @@ test('a holder killed by hand: the container counts as ended, and its pod recove
 test('an agent killed by hand: the pod does not stay as it was', async () => {
   await cluster.kubectl('create deployment demo --image=zeroplane/demo:1')
   await cluster.kubectl('rollout status deployment/demo --timeout=120s')
-  const [agent] = await containersOf(cluster, 'agent')
+  const [agent] = await containersOf(cluster, '_agent')
   await kill(agent!.Id)
   await eventually('a pod with a living agent is ready', async () => {
-    const agents = (await containersOf(cluster, 'agent')).filter(({ State }) => State === 'running')
+    const agents = (await containersOf(cluster, '_agent')).filter(({ State }) => State === 'running')
     const live = (await pods()).filter(pod => pod.status?.phase === 'Running')
     return agents.length === 1 && agents[0]!.Id !== agent!.Id && live.length === 1 && ready(live[0]!)
   })

@@ -165,7 +165,7 @@ spec:
     - { name: second, image: 'zeroplane/demo:1', command: [sh, -c, 'echo two >> /notes/log'], volumeMounts: [{ name: notes, mountPath: /notes }] }
   containers:
     - { name: server, image: 'zeroplane/demo:1', command: [sh, -c, 'cat /notes/log | nc -l -p 9999'], volumeMounts: [{ name: notes, mountPath: /notes }] }
-    - { name: client, image: 'zeroplane/demo:1', command: [sh, -c, 'until nc 127.0.0.1 9999; do sleep 0.2; done'] }
+    - { name: client, image: 'zeroplane/demo:1', command: [sh, -c, 'until nc 127.0.0.1 9999 2>/dev/null; do sleep 0.2; done'] }
 `)
     await eventually('the pod has succeeded', async () => (await cluster.json<Pod>('get pod trio')).status?.phase === 'Succeeded')
     expect(await cluster.kubectl('logs trio -c client')).toBe('one\ntwo\n')

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { decodeValue } from '../../shared/apimachinery/codec/decode.ts'
 import { decodeEnvelope, encodeEnvelope, encodeWatchFrame } from '../../shared/apimachinery/codec/envelope.ts'
-import { decodeMessage, encodeMessage } from '../../shared/apimachinery/codec/protobuf.ts'
+import { decodeMessage } from '../../shared/apimachinery/codec/protobuf-decode.ts'
+import { encodeMessage } from '../../shared/apimachinery/codec/protobuf-encode.ts'
 import { findKind, schemaOf } from '../../shared/apimachinery/schema/schemas.ts'
 
 const golden = join(import.meta.dirname, '../golden')

@@ -1,5 +1,5 @@
 // What became different between two objects, as sets of field paths: what every change of ownership follows from.
-import { nullFields } from '../codec/decode.ts'
+import { nullFields } from '../codec/zero.ts'
 import type { ListSchema, Schema } from '../schema/types.ts'
 import { EMPTY, type FieldSet, isEmpty, LEAF, type MutableFieldSet } from './field-set.ts'
 import { isObject, itemElement, itemsByElement, type Members, memberSchema, sameValue, shapeOf } from './values.ts'

@@ -1,6 +1,6 @@
 // Managed fields of every write that is no apply.
 
-import { fillZeros } from '../codec/decode.ts'
+import { fillZeros } from '../codec/zero.ts'
 import type { ManagedFieldsOptions } from '../engines.ts'
 import { schemaOf } from '../schema/schemas.ts'
 import type { StructSchema } from '../schema/types.ts'

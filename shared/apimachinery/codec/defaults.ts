@@ -1,6 +1,6 @@
 // Defaults that the schema itself says ("TCP"), and what is always written. What a kind defaults in code is the kind's (resources).
 import type { Field, Schema, StructSchema } from '../schema/types.ts'
-import { zeroMaker } from './decode.ts'
+import { zeroMaker } from './zero.ts'
 
 type Members = Record<string, unknown>
 

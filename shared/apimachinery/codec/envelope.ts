@@ -1,7 +1,8 @@
 // Protobuf on the wire: four bytes that say so, then runtime.Unknown with the object's type and its message inside.
 import { DecodeError } from '../engines.ts'
 import { findKind, findSchema } from '../schema/schemas.ts'
-import { decodeMessage, encodeMessage } from './protobuf.ts'
+import { decodeMessage } from './protobuf-decode.ts'
+import { encodeMessage } from './protobuf-encode.ts'
 import { LENGTH, WireReader, WireWriter } from './protobuf-wire.ts'
 
 const MAGIC = Buffer.from('k8s\0')

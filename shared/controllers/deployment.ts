@@ -18,11 +18,11 @@ import {
   sizeAnnotations,
 } from './deployment/revisions.ts'
 import { rollbackTo } from './deployment/rollback.ts'
-import { isScaling, newSetSize, rollingStep, type Sizes, scaleSizes, sizeOf } from './deployment/scaling.ts'
+import { isScaling, newSetSize, type PodCounts, rollingStep, type Sizes, scaleSizes, sizeOf } from './deployment/scaling.ts'
 import { condition, countedStatus, deadlineOf, isComplete, pausedConditions, rolloutStatus } from './deployment/status.ts'
 import { equal } from './equality.ts'
 import { claim, controlledBy, controllerOf, isControlledBy } from './owners.ts'
-import { isFinished, sameTemplate } from './pods.ts'
+import { isActive, isAvailable, isFinished, sameTemplate } from './pods.ts'
 import { isNamespaceTerminating, messageOf } from './replicas.ts'
 import { isEmptySelector, matches } from './selectors.ts'
 import { compact } from './status.ts'
@@ -100,7 +100,7 @@ class Sync {
   async #roll(all: readonly ReplicaSet[]): Promise<Outcome | undefined> {
     const sets = await this.#existingOrNew(all)
     if (sets === undefined) return undefined
-    const steps = rollingStep(this.#deployment, sets.fresh!, sets.old)
+    const steps = rollingStep(this.#deployment, sets.fresh!, sets.old, await this.#podCounts())
     if (steps.size === 0) await this.#cleanUpWhenComplete(sets.old)
     return this.#tellRollout(await this.#scale(sets, steps))
   }
@@ -116,6 +116,16 @@ class Sync {
     const sized = await this.#scale(sets, sizeOf(sets.fresh!) === wanted ? new Map() : new Map([[sets.fresh!, wanted]]))
     await this.#cleanUpWhenComplete(sized.old)
     return this.#tellRollout(sized)
+  }
+
+  async #podCounts(): Promise<PodCounts> {
+    const pods = await this.#context.informer(PODS)
+    const activeOf = (set: ReplicaSet) => controlledBy<Pod>(pods, set.metadata.uid!).filter(isActive)
+    const now = this.#context.now()
+    return {
+      active: set => activeOf(set).length,
+      available: set => activeOf(set).filter(pod => isAvailable(pod, this.#deployment.spec.minReadySeconds ?? 0, now)).length,
+    }
   }
 
   /** Old pods that have not ended: a terminating one still runs beside the new ones. */
@@ -164,7 +174,11 @@ class Sync {
       this.#announce('FoundNewReplicaSet', `Found new replica set ${JSON.stringify(sets.fresh.metadata.name)}`, false)
       return sets
     }
-    const wanted = newReplicaSet(this.#deployment, newSetSize(this.#deployment, sets.old, 0), nextRevision(sets.old))
+    const wanted = newReplicaSet(
+      this.#deployment,
+      newSetSize(this.#deployment, sets.old, 0, await this.#podCounts()),
+      nextRevision(sets.old),
+    )
     const fresh = await this.#create(wanted)
     if (fresh === undefined) return undefined
     this.#takeRevision(fresh)

@@ -32,6 +32,7 @@ export class TestCluster {
   readonly #controllers: readonly Controller[]
   readonly #log: Log | undefined
   #manager!: Manager
+  #end = () => {}
 
   private constructor({ controllers = all, log }: TestClusterOptions) {
     this.#controllers = controllers
@@ -48,7 +49,11 @@ export class TestCluster {
   }
 
   async #begin(wrap: (client: Client) => Client = client => client): Promise<void> {
-    const client = wrap(clientFor(this.#machinery, SYSTEM))
+    const life = { over: false }
+    this.#end = () => {
+      life.over = true
+    }
+    const client = mortal(wrap(clientFor(this.#machinery, SYSTEM)), life)
     const { registry } = this.#machinery
     const { store, clock } = this
     this.#manager = await startManager({ store, client, registry, controllers: this.#controllers, clock, log: this.#log })
@@ -57,6 +62,7 @@ export class TestCluster {
   /** The controllers' process ends, whatever it was doing, and another begins: only what was written is left. */
   async restart(wrap?: (client: Client) => Client): Promise<void> {
     this.#manager.stop()
+    this.#end()
     await this.#begin(wrap)
   }
 
@@ -144,4 +150,17 @@ export class TestCluster {
   stop(): void {
     this.#manager.stop()
   }
+}
+
+/** A client whose process can end: nothing is written afterwards. */
+function mortal(client: Client, life: { readonly over: boolean }): Client {
+  return new Proxy(client, {
+    get(target, name: keyof Client) {
+      const method = target[name] as (...args: unknown[]) => Promise<unknown>
+      return async (...args: unknown[]) => {
+        if (life.over) throw new Error('this process has ended')
+        return method.apply(target, args)
+      }
+    },
+  })
 }

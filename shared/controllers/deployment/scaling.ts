@@ -8,8 +8,24 @@ export type Sizes = ReadonlyMap<ReplicaSet, number>
 
 const NONE: Sizes = new Map()
 
+/**
+ * What there is of a ReplicaSet's pods at this moment. Its status may be older: going by it, a pod that is about to be deleted could be
+ * counted on, and the limits be broken for a while.
+ */
+export interface PodCounts {
+  /** Pods that neither ended nor were told to. */
+  active(set: ReplicaSet): number
+  /** Those of them that are available. */
+  available(set: ReplicaSet): number
+}
+
 export const sizeOf = (set: ReplicaSet): number => set.spec.replicas ?? 1
-export const availableOf = (set: ReplicaSet): number => set.status?.availableReplicas ?? 0
+
+/** Available pods that will be left when the ReplicaSet has its size. */
+const staying = (counts: PodCounts, set: ReplicaSet): number => Math.min(counts.available(set), sizeOf(set))
+/** Pods that are there or will be. */
+const present = (counts: PodCounts, set: ReplicaSet): number => Math.max(counts.active(set), sizeOf(set))
+
 const sum = (sets: readonly ReplicaSet[], of: (set: ReplicaSet) => number): number => sets.reduce((total, set) => total + of(set), 0)
 export const totalSize = (sets: readonly ReplicaSet[]): number => sum(sets, sizeOf)
 
@@ -18,26 +34,26 @@ const active = (sets: readonly ReplicaSet[]): ReplicaSet[] => sets.filter(set =>
 const only = (set: ReplicaSet, size: number): Sizes => (sizeOf(set) === size ? NONE : new Map([[set, size]]))
 
 /** The size at which a new ReplicaSet may be now, given all ReplicaSets (itself included). */
-export function newSetSize(deployment: Deployment, all: readonly ReplicaSet[], current: number): number {
+export function newSetSize(deployment: Deployment, all: readonly ReplicaSet[], current: number, counts: PodCounts): number {
   const replicas = replicasOf(deployment)
   if (!isRolling(deployment)) return replicas
-  const room = replicas + maxSurge(deployment) - totalSize(all)
+  const room = replicas + maxSurge(deployment) - sum(all, set => present(counts, set))
   return room <= 0 ? current : current + Math.min(room, replicas - current)
 }
 
 /** One step of a rolling update: first the new ReplicaSet, and if that stays, the old ones. Neither breaks the limits. */
-export function rollingStep(deployment: Deployment, fresh: ReplicaSet, old: readonly ReplicaSet[]): Sizes {
+export function rollingStep(deployment: Deployment, fresh: ReplicaSet, old: readonly ReplicaSet[], counts: PodCounts): Sizes {
   const replicas = replicasOf(deployment)
   const size = sizeOf(fresh)
-  const grown = size > replicas ? replicas : size < replicas ? newSetSize(deployment, [...old, fresh], size) : size
-  return grown !== size ? only(fresh, grown) : shrinkOld(deployment, fresh, active(old))
+  const grown = size > replicas ? replicas : size < replicas ? newSetSize(deployment, [...old, fresh], size, counts) : size
+  return grown !== size ? only(fresh, grown) : shrinkOld(deployment, fresh, active(old), counts)
 }
 
-function shrinkOld(deployment: Deployment, fresh: ReplicaSet, old: readonly ReplicaSet[]): Sizes {
+function shrinkOld(deployment: Deployment, fresh: ReplicaSet, old: readonly ReplicaSet[], counts: PodCounts): Sizes {
   if (totalSize(old) === 0) return NONE
   const all = [...old, fresh]
   const minAvailable = replicasOf(deployment) - maxUnavailable(deployment)
-  const freshUnavailable = sizeOf(fresh) - availableOf(fresh)
+  const freshUnavailable = sizeOf(fresh) - staying(counts, fresh)
   const most = totalSize(all) - minAvailable - freshUnavailable
   if (most <= 0) return NONE
 
@@ -50,8 +66,8 @@ function shrinkOld(deployment: Deployment, fresh: ReplicaSet, old: readonly Repl
   }
   // Old pods that are not available serve nobody: they go first, and cost no availability.
   let given = 0
-  for (const set of oldestFirst(old)) given += take(set, Math.min(most - given, sizeOf(set) - availableOf(set)))
-  let spare = sum(all, availableOf) - minAvailable
+  for (const set of oldestFirst(old)) given += take(set, Math.min(most - given, sizeOf(set) - staying(counts, set)))
+  let spare = sum(all, set => staying(counts, set)) - minAvailable
   for (const set of oldestFirst(old)) if (spare > 0) spare -= take(set, spare)
   return sizes
 }
@@ -67,7 +83,9 @@ function activeOrLatest(fresh: ReplicaSet | undefined, old: readonly ReplicaSet[
 function isSaturated(deployment: Deployment, fresh: ReplicaSet | undefined): boolean {
   if (fresh === undefined) return false
   const replicas = replicasOf(deployment)
-  return sizeOf(fresh) === replicas && annotationNumber(fresh, DESIRED_REPLICAS) === replicas && availableOf(fresh) === replicas
+  return (
+    sizeOf(fresh) === replicas && annotationNumber(fresh, DESIRED_REPLICAS) === replicas && fresh.status?.availableReplicas === replicas
+  )
 }
 
 /**

@@ -1,0 +1,154 @@
+// Random histories: people scale, change templates and kill pods, kubelets report in any order, keys come twice, processes die; and
+// at every moment the limits hold. A failing run prints its seed: `SEED=... npx vitest run test/controllers/histories.test.ts`.
+import { expect, test } from 'vitest'
+import type { Deployment } from '../../shared/api/apps/v1.ts'
+import type { Job } from '../../shared/api/batch/v1.ts'
+import type { Pod } from '../../shared/api/core/v1.ts'
+import { DEPLOYMENTS, JOBS, PODS } from '../../shared/controllers/collections.ts'
+import { isActive, isReady } from '../../shared/controllers/pods.ts'
+import { TestCluster } from './cluster.ts'
+import { Crash } from './crash.ts'
+import { deployment, job, template } from './objects.ts'
+
+/** mulberry32: small, and the same everywhere. */
+function randomFrom(seed: number) {
+  let state = seed
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  return {
+    below: (n: number) => Math.floor(next() * n),
+    chance: (p: number) => next() < p,
+    pick: <T>(list: readonly T[]): T | undefined => list[Math.floor(next() * list.length)],
+  }
+}
+
+const RUNS = Number(process.env.HISTORIES ?? 12)
+const seeds = process.env.SEED === undefined ? Array.from({ length: RUNS }, (_, i) => 1000 + i) : [Number(process.env.SEED)]
+
+/** Watches every write of pods and tells the most that were active, and the fewest that were ready, since it was asked last. */
+class Gauge {
+  readonly #pods = new Map<string, Pod>()
+  readonly #stop: () => void
+  most = 0
+  least = 0
+
+  constructor(cluster: TestCluster) {
+    this.#stop = cluster.store.feed(({ collection, type, key, object }) => {
+      if (collection.resource !== 'pods') return
+      if (type === 'deleted') this.#pods.delete(key)
+      else this.#pods.set(key, object as Pod)
+      const active = [...this.#pods.values()].filter(isActive)
+      this.most = Math.max(this.most, active.length)
+      this.least = Math.min(this.least, active.filter(isReady).length)
+    })
+  }
+
+  reset(): void {
+    const active = [...this.#pods.values()].filter(isActive)
+    this.most = active.length
+    this.least = active.filter(isReady).length
+  }
+
+  stop(): void {
+    this.#stop()
+  }
+}
+
+for (const seed of seeds) {
+  test(`rollouts stay within their limits (seed ${seed})`, { timeout: 60_000 }, async () => {
+    const random = randomFrom(seed)
+    const cluster = await TestCluster.start()
+    const gauge = new Gauge(cluster)
+    try {
+      const replicas = 2 + random.below(8)
+      const maxSurge = random.below(4)
+      const maxUnavailable = maxSurge === 0 ? 1 + random.below(3) : random.below(3)
+      const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } }
+      await cluster.create(DEPLOYMENTS, deployment('web', { replicas, strategy }))
+      await cluster.calm()
+      await cluster.readyAll()
+      await cluster.calm()
+      gauge.reset()
+      let version = 1
+      for (let step = 0; step < 60; step++) {
+        const action = random.below(10)
+        if (action < 2) await cluster.patch(DEPLOYMENTS, 'web', { spec: { template: template('web', `c:${++version}`) } })
+        else if (action < 7) {
+          const waiting = (await cluster.activePods()).filter(pod => !isReady(pod))
+          const pod = random.pick(waiting)
+          if (pod !== undefined) await cluster.ready(pod)
+        } else if (action === 7) cluster.enqueue('deployment', `${cluster.namespace}/web`)
+        else if (action === 8)
+          await cluster.restart(new Crash({ write: 1 + random.below(4), when: random.chance(0.5) ? 'before' : 'after' }).wrap)
+        else await cluster.restart()
+        if (random.chance(0.7)) await cluster.calm()
+        expect(gauge.most, 'active pods').toBeLessThanOrEqual(replicas + maxSurge)
+        expect(gauge.least, 'ready pods').toBeGreaterThanOrEqual(replicas - maxUnavailable)
+        gauge.reset()
+      }
+      await cluster.restart()
+      for (let round = 0; round < 60; round++) {
+        await cluster.pass(1)
+        if ((await cluster.readyAll()) === 0) break
+      }
+      await cluster.pass(1)
+      const { status } = await cluster.get<Deployment>(DEPLOYMENTS, 'web')
+      expect(status).toMatchObject({ replicas, updatedReplicas: replicas, availableReplicas: replicas })
+      const images = new Set((await cluster.activePods()).map(({ spec }) => spec.containers[0]?.image))
+      expect([...images]).toEqual([`c:${version}`])
+    } finally {
+      gauge.stop()
+      cluster.stop()
+    }
+  })
+
+  test(`a Job counts every pod once (seed ${seed})`, { timeout: 60_000 }, async () => {
+    const random = randomFrom(seed)
+    const cluster = await TestCluster.start()
+    try {
+      const completions = 1 + random.below(8)
+      const indexed = random.chance(0.5)
+      const spec = { completions, parallelism: 1 + random.below(4), backoffLimit: 1000, completionMode: indexed ? 'Indexed' : 'NonIndexed' }
+      await cluster.create(JOBS, job('j', spec))
+      let succeeded = 0
+      let failed = 0
+      const isDone = async () => (await cluster.get<Job>(JOBS, 'j')).status?.conditions?.some(({ type }) => type === 'Complete') ?? false
+      for (let step = 0; step < 400 && !(await isDone()); step++) {
+        const action = random.below(12)
+        const pod = random.pick(await cluster.activePods())
+        if (action < 5 && pod !== undefined) {
+          await cluster.report(pod, 'Succeeded', false)
+          succeeded++
+        } else if (action < 7 && pod !== undefined) {
+          await cluster.report(pod, 'Failed', false)
+          failed++
+        } else if (action === 7 && pod !== undefined) {
+          // Deleted by somebody before it ended: as good as failed.
+          await cluster.client.delete(PODS, cluster.namespace, pod.metadata.name)
+          failed++
+        } else if (action === 8)
+          await cluster.restart(new Crash({ write: 1 + random.below(5), when: random.chance(0.5) ? 'before' : 'after' }).wrap)
+        else if (action === 9) cluster.enqueue('job', `${cluster.namespace}/j`)
+        else if (action === 10) await cluster.restart()
+        else await cluster.pass(30)
+        if (random.chance(0.7)) await cluster.calm()
+      }
+      await cluster.restart()
+      await cluster.pass(700)
+      const { status } = await cluster.get<Job>(JOBS, 'j')
+      expect(status?.succeeded ?? 0).toBe(succeeded)
+      expect(status?.failed ?? 0).toBe(failed)
+      expect(succeeded).toBe(completions)
+      expect((await cluster.pods()).flatMap(({ metadata }) => metadata.finalizers ?? [])).toEqual([])
+      if (indexed) expect(status?.completedIndexes).toBe(ranges(completions))
+    } finally {
+      cluster.stop()
+    }
+  })
+}
+
+const ranges = (n: number): string => (n === 1 ? '0' : n === 2 ? '0,1' : `0-${n - 1}`)

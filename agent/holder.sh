@@ -1,7 +1,7 @@
 # The holder: entry point of every app container of a pod. It runs the user's process when the agent orders it, in place, as often
 # as the agent says, as the container's own user and inside its limits. It is the only thing of ours in a user's container.
 #
-#   agent --ctl-->    hello GRACE | start N TAIL PATH | signal NAME PID | sweep PID | exec ID | stat | end CODE
+#   agent --ctl-->    hello GRACE | start N TAIL PATH | signal NAME PID | kill PID | exec ID | stat | end CODE
 #   agent <--report-- ready | started N PID | failed N WHY | exited N CODE OOM | session ID PID | done ID CODE | stat ...
 #
 # Both are fifos in this container's own volume; a third, alive, is only held open, by nobody but the holder, so that the agent sees it
@@ -144,22 +144,17 @@ attempt() {
     wait $keeper
   fi
   sweep $pid
-  conclude "$1" $code "$path" "$before"
-}
-
-# An attempt is over: its number, exit code, message file, and the out-of-memory kills before it.
-conclude() {
   # The last line may lack its newline; an empty one before this is not shown.
   echo
   echo "##zeroplane end $1##"
-  [ -f "$3" ] && "$B" head -c 4096 "$3" >"$Z/message" 2>/dev/null
+  [ -f "$path" ] && "$B" head -c 4096 "$path" >"$Z/message" 2>/dev/null
   oom_kills
   why=
   read -r why <"$Z/refused"
   if [ -n "$why" ]; then
     echo "failed $1 $why" >&4
   else
-    echo "exited $1 $2 $((found - $4))" >&4
+    echo "exited $1 $code $((found - before))" >&4
   fi
 }
 
@@ -178,30 +173,15 @@ trap 'exit 143' TERM
 read -r verb grace <&3
 trap '' TERM INT HUP QUIT USR1 USR2
 exec 5>&-
-shell=
 echo ready >&4
 
 while read -r verb a b <&3; do
   case $verb in
-  start)
-    number=$a
-    message=${b#* }
-    oom_kills
-    ooms=$found
-    attempt "$a" "$b" &
-    shell=$!
-    ;;
+  start) attempt "$a" "$b" & ;;
   signal) kill -"$a" "$b" 2>/dev/null ;;
-  # From here and not from the attempt: its shell may be stuck with a child that does not die. It is swept away with the rest, and
-  # what it would have reported is left to us, unless it was faster.
-  sweep)
-    sweep "$a"
-    if [ -n "$shell" ]; then
-      wait "$shell" 2>/dev/null
-      [ $? -eq 137 ] && conclude "$number" 137 "$message" "$ooms"
-      shell=
-    fi
-    ;;
+  # The process and its group. What it left elsewhere its attempt sweeps up when it sees the end; a sweep from here, as process 1,
+  # would take the attempt along and nobody would tell.
+  kill) kill -9 -"$a" 2>/dev/null ;;
   exec) session "$a" & ;;
   stat)
     usage

@@ -88,9 +88,9 @@ export class Holder {
     if (this.#pid > 0) this.#say(`signal ${name.replace(/^SIG/, '')} ${this.#pid}`)
   }
 
-  /** SIGKILL to everything that runs in the container. */
+  /** SIGKILL to the process and its group; what else runs in the container follows them. */
   kill() {
-    if (this.#pid > 0) this.#say(`sweep ${this.#pid}`)
+    if (this.#pid > 0) this.#say(`kill ${this.#pid}`)
   }
 
   /** Runs a command in the container and waits for its end or the signal's abort, which kills it. */

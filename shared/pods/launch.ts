@@ -171,7 +171,8 @@ export class Launcher {
       startedBy: uid,
       group: taskGroup({ cluster: settings.cluster, namespace, name, launch }),
       overrides: [{ name: AGENT, environment: { [AGENT_ENV.token]: issueToken(key, { namespace, name, uid, launch }) } }],
-      tags: { 'zeroplane.dev/pod': `${namespace}/${name}` },
+      // The host name is for a local ECS, which can give a task one; awsvpc on AWS cannot, and HOSTNAME has to do.
+      tags: { 'zeroplane.dev/pod': `${namespace}/${name}`, 'zeroplane.dev/hostname': (pod.spec.hostname ?? name).slice(0, 63) },
     }
     const subnets = settings.subnets.filter(({ zone }) => capacity.kind === 'instance' || !zone || !capacity.zone || zone === capacity.zone)
     const network = { subnets: subnets.map(({ id }) => id), securityGroups: settings.securityGroups }

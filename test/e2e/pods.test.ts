@@ -13,7 +13,8 @@ beforeAll(async () => {
 })
 afterAll(() => cluster?.destroy())
 afterEach(async () => {
-  await cluster.kubectl('delete pods,configmaps,secrets --all --now --wait=true --ignore-not-found')
+  await cluster.kubectl('delete pods --all --now --wait=true --ignore-not-found', { timeout: 90_000 })
+  await cluster.kubectl('delete configmaps,secrets --field-selector metadata.name!=kube-root-ca.crt --ignore-not-found')
 })
 
 const running = (name: string) =>

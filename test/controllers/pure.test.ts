@@ -1,0 +1,273 @@
+// Rules without a cluster around them.
+import { describe, expect, test } from 'vitest'
+import type { Deployment, ReplicaSet } from '../../shared/api/apps/v1.ts'
+import type { Pod } from '../../shared/api/core/v1.ts'
+import { slowStart } from '../../shared/controllers/bursts.ts'
+import { dueTime, inZone, parseSchedule, ScheduleError, ZoneError } from '../../shared/controllers/cronjob/schedule.ts'
+import { maxSurge, maxUnavailable } from '../../shared/controllers/deployment/limits.ts'
+import { newSetAnnotations, REVISION, REVISION_HISTORY } from '../../shared/controllers/deployment/revisions.ts'
+import { type PodCounts, rollingStep, scaleSizes } from '../../shared/controllers/deployment/scaling.ts'
+import { planSlices } from '../../shared/controllers/endpoints/slices.ts'
+import { canonical, equal } from '../../shared/controllers/equality.ts'
+import { fnv32a, hashOf, safeEncode } from '../../shared/controllers/hash.ts'
+import { limit, newMemory } from '../../shared/controllers/hpa/behavior.ts'
+import { byUtilization, groupPods } from '../../shared/controllers/hpa/calculate.ts'
+import { Indexes } from '../../shared/controllers/job/indexes.ts'
+import { deletionOrder } from '../../shared/controllers/rank.ts'
+import { evictionTime } from '../../shared/controllers/tainteviction.ts'
+
+describe('hashes of templates', () => {
+  test('FNV-1a of 32 bits, in letters and digits that spell nothing', () => {
+    expect(fnv32a('')).toBe(0x811c9dc5)
+    expect(fnv32a('a')).toBe(0xe40c292c)
+    expect(fnv32a('foobar')).toBe(0xbf9cf968)
+    expect(safeEncode('0123456789')).toMatch(/^[bcdfghjklmnpqrstvwxz2456789]{10}$/)
+  })
+  test('do not depend on the order of members, but on each of them and on collisions', () => {
+    expect(hashOf({ a: 1, b: { c: 2, d: 3 } })).toBe(hashOf({ b: { d: 3, c: 2 }, a: 1 }))
+    expect(hashOf({ a: 1 })).not.toBe(hashOf({ a: 2 }))
+    expect(hashOf({ a: 1 }, 1)).not.toBe(hashOf({ a: 1 }))
+    expect(canonical({ b: 1, a: undefined })).toBe('{"b":1}')
+    expect(equal({ a: 1, b: undefined }, { a: 1 })).toBe(true)
+    expect(equal([1, 2], [2, 1])).toBe(false)
+  })
+})
+
+const deployment = (replicas: number, surge: number | string, unavailable: number | string): Deployment => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'web' },
+  spec: {
+    replicas,
+    selector: {},
+    template: {},
+    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } },
+  },
+})
+
+const set = (name: string, replicas: number, available: number, max?: number): ReplicaSet => ({
+  apiVersion: 'apps/v1',
+  kind: 'ReplicaSet',
+  metadata: {
+    name,
+    creationTimestamp: '2030-01-01T00:00:00Z',
+    annotations: max === undefined ? {} : { 'deployment.kubernetes.io/max-replicas': String(max) },
+  },
+  spec: { replicas, selector: {} },
+  status: { replicas, availableReplicas: available },
+})
+
+const asSaid: PodCounts = { active: ({ status }) => status?.replicas ?? 0, available: ({ status }) => status?.availableReplicas ?? 0 }
+const sizes = (steps: ReadonlyMap<ReplicaSet, number>) =>
+  Object.fromEntries([...steps].map(([{ metadata }, size]) => [metadata.name, size]))
+
+describe('rolling updates', () => {
+  test.each([
+    [10, '25%', '25%', 3, 2],
+    [3, '10%', '10%', 1, 0],
+    [3, 0, '10%', 0, 1],
+    [1, '25%', '25%', 1, 0],
+    [2, 0, 5, 0, 2],
+    [0, 1, 1, 1, 0],
+  ])('of %s pods may surge by %s and miss %s', (replicas, surge, unavailable, most, least) => {
+    expect([maxSurge(deployment(replicas, surge, unavailable)), maxUnavailable(deployment(replicas, surge, unavailable))]).toEqual([
+      most,
+      least,
+    ])
+  })
+
+  test('the new set grows first, the old one shrinks as new pods become available', () => {
+    const d = deployment(3, 1, 0)
+    expect(sizes(rollingStep(d, set('new', 0, 0), [set('old', 3, 3)], asSaid))).toEqual({ new: 1 })
+    expect(sizes(rollingStep(d, set('new', 1, 0), [set('old', 3, 3)], asSaid))).toEqual({})
+    expect(sizes(rollingStep(d, set('new', 1, 1), [set('old', 3, 3)], asSaid))).toEqual({ old: 2 })
+    expect(sizes(rollingStep(d, set('new', 3, 3), [set('old', 0, 0)], asSaid))).toEqual({})
+  })
+
+  test('old pods that serve nobody are given up before others', () => {
+    const steps = rollingStep(deployment(4, 1, 1), set('new', 1, 0), [set('a', 2, 2), set('b', 2, 0)], asSaid)
+    expect(sizes(steps)).toEqual({ b: 1 })
+  })
+
+  test('a pod that is still to be deleted is not counted on, and takes room', () => {
+    // The old set was shrunk to 2, but its third pod is still there.
+    const old = { ...set('old', 2, 3), status: { replicas: 3, availableReplicas: 3 } }
+    expect(sizes(rollingStep(deployment(3, 1, 0), set('new', 1, 1), [old], asSaid))).toEqual({})
+  })
+
+  test('scaling in between is shared out in proportion', () => {
+    const d = deployment(15, 3, 2)
+    expect(sizes(scaleSizes(d, set('new', 5, 0, 13), [set('old', 8, 8, 13)]))).toEqual({ old: 11, new: 7 })
+    expect(sizes(scaleSizes({ ...d, spec: { ...d.spec, replicas: 0 } }, set('new', 5, 0, 13), [set('old', 8, 8, 13)]))).toEqual({
+      old: 0,
+      new: 0,
+    })
+    expect(sizes(scaleSizes(d, set('new', 4, 4), [set('old', 0, 0)]))).toEqual({ new: 15 })
+  })
+
+  test('a set that is taken up again remembers its earlier revisions', () => {
+    const once = newSetAnnotations(deployment(1, 1, 0), { [REVISION]: '1' }, 3)
+    expect(once).toEqual({ [REVISION]: '3', [REVISION_HISTORY]: '1' })
+    expect(newSetAnnotations(deployment(1, 1, 0), once, 5)).toEqual({ [REVISION]: '5', [REVISION_HISTORY]: '1,3' })
+    expect(newSetAnnotations(deployment(1, 1, 0), once, 3)).toEqual(once)
+  })
+})
+
+const pod = (name: string, spec: object = {}, status: object = {}, metadata: object = {}): Pod =>
+  ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, uid: name, ...metadata },
+    spec: { containers: [{ name: 'c' }], ...spec },
+    status,
+  }) as Pod
+
+describe('which pods go first', () => {
+  const now = Date.UTC(2030, 0, 2)
+  const ready = (secondsAgo: number) => ({
+    phase: 'Running',
+    conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: new Date(now - secondsAgo * 1000).toISOString() }],
+  })
+  const order = (pods: Pod[], related: Pod[] = []) => deletionOrder(pods, related, now).map(({ metadata }) => metadata.name)
+
+  test('unassigned, then pending, then unready, then cheap, then crowded, then young, then restarted', () => {
+    const on = (node: string) => ({ nodeName: node })
+    const cost = { annotations: { 'controller.kubernetes.io/pod-deletion-cost': '-1' } }
+    const pods = [
+      pod('old', on('n1'), ready(5000)),
+      pod('young', on('n2'), ready(5)),
+      pod('crowded', on('n3'), ready(5000)),
+      pod('cheap', on('n4'), ready(5000), cost),
+      pod('unready', on('n5'), { phase: 'Running' }),
+      pod('pending', on('n6'), { phase: 'Pending' }),
+      pod('unassigned'),
+    ]
+    const related = [pod('x', on('n3')), pod('y', on('n3'))]
+    expect(order(pods, related)).toEqual(['unassigned', 'pending', 'unready', 'cheap', 'crowded', 'young', 'old'])
+  })
+})
+
+describe('indexes of a Job', () => {
+  test('are written as upstream writes them', () => {
+    expect(String(Indexes.of([3, 1, 2, 7, 8, 5]))).toBe('1-3,5,7,8')
+    expect(String(Indexes.parse('0-2,4,7-9', 8))).toBe('0-2,4,7')
+    expect(Indexes.of([0, 2, 3]).firstMissing(3, 6)).toEqual([1, 4, 5])
+    expect(Indexes.of([0, 2, 3]).firstMissing(9, 4)).toEqual([1])
+    expect(Indexes.parse('0-9', 100).overlap(Indexes.parse('5,8-12', 100))).toBe(3)
+    expect(Indexes.parse('1-3,5', 9).has(4)).toBe(false)
+    expect(Indexes.parse('1-3,5', 9).has(5)).toBe(true)
+    expect(String(Indexes.of([0, 1]).union(Indexes.of([2])))).toBe('0-2')
+  })
+})
+
+describe('schedules', () => {
+  const at = (text: string) => Date.parse(text)
+  test('know the next and the last time, in their zone', () => {
+    const tokyo = parseSchedule('30 3 * * *', 'Asia/Tokyo')
+    expect(tokyo.next(at('2030-01-01T00:00:00Z'))).toBe(at('2030-01-01T18:30:00Z'))
+    expect(tokyo.last(at('2030-01-01T18:30:00Z'), 0)).toBe(at('2030-01-01T18:30:00Z'))
+    expect(tokyo.last(at('2030-01-01T18:29:59Z'), 0)).toBe(at('2029-12-31T18:30:00Z'))
+    expect(inZone(at('2030-01-01T18:30:00Z'), 'Asia/Tokyo')).toBe('2030-01-02T03:30:00+09:00')
+    expect(inZone(at('2030-07-01T00:00:00Z'), 'America/New_York')).toBe('2030-06-30T20:00:00-04:00')
+    expect(parseSchedule('TZ=Asia/Tokyo 0 0 * * *', undefined).next(at('2030-01-01T00:00:00Z'))).toBe(at('2030-01-01T15:00:00Z'))
+    expect(parseSchedule('@every 90m', undefined).next(at('2030-01-01T00:00:30Z'))).toBe(at('2030-01-01T01:30:30Z'))
+    expect(() => parseSchedule('61 * * * *', undefined)).toThrow(ScheduleError)
+    expect(() => parseSchedule('0 0 * * *', 'Mars/Base')).toThrow(ZoneError)
+  })
+  test('of many missed times only the last is due', () => {
+    const minutely = parseSchedule('* * * * *', undefined)
+    const now = at('2030-01-02T00:00:30Z')
+
+    expect(dueTime(minutely, now - 60_000, now)).toEqual({ time: at('2030-01-02T00:00:00Z'), tooMany: false })
+    expect(dueTime(minutely, now - 100 * 60_000, now)).toEqual({ time: at('2030-01-02T00:00:00Z'), tooMany: false })
+    expect(dueTime(minutely, now - 102 * 60_000, now)).toEqual({ time: at('2030-01-02T00:00:00Z'), tooMany: true })
+    expect(dueTime(minutely, now - 10_000, now)).toBeUndefined()
+  })
+})
+
+describe('slices', () => {
+  const endpoint = (n: number) => ({ addresses: [`10.0.0.${n}`], conditions: { ready: true } })
+  const frame = { labels: { a: 'b' } }
+  const slice = (name: string, endpoints: number[]) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name, labels: { a: 'b' } },
+    addressType: 'IPv4',
+    ports: [],
+    endpoints: endpoints.map(endpoint),
+  })
+  const group = (endpoints: number[]) => ({ addressType: 'IPv4', ports: [], endpoints: endpoints.map(endpoint) })
+
+  test('are only written where something changes', () => {
+    const same = planSlices([slice('s', [1, 2])], [group([1, 2])], frame, 100)
+    expect([same.create, same.update, same.remove]).toEqual([[], [], []])
+    const more = planSlices([slice('full', [1, 2, 3]), slice('half', [4])], [group([1, 2, 3, 4, 5])], frame, 3)
+    expect(more.update.map(({ metadata, endpoints }) => [metadata.name, endpoints?.length])).toEqual([['half', 2]])
+    const fewer = planSlices([slice('a', [1, 2, 3]), slice('b', [4])], [group([1, 2, 3])], frame, 3)
+    expect([fewer.update, fewer.remove.map(({ metadata }) => metadata.name)]).toEqual([[], ['b']])
+    expect(planSlices([], [group([1, 2, 3, 4])], frame, 3).create.map(({ endpoints }) => endpoints.length)).toEqual([3, 1])
+  })
+})
+
+describe('autoscaling', () => {
+  const now = Date.UTC(2030, 0, 1)
+  const running = (name: string) =>
+    pod(
+      name,
+      { containers: [{ name: 'c', resources: { requests: { cpu: '100m' } } }] },
+      {
+        phase: 'Running',
+        startTime: '2029-12-31T00:00:00Z',
+        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2029-12-31T00:00:00Z' }],
+      },
+    )
+  const use = (values: Record<string, number>) =>
+    new Map(Object.entries(values).map(([name, value]) => [name, { value, at: now, window: 60_000 }]))
+  const wanted = (values: Record<string, number>, names: string[], target: number) => {
+    const metrics = use(values)
+    const groups = groupPods(names.map(running), metrics, 'cpu', now)
+    return byUtilization(names.length, target, groups, metrics, () => 100, { up: 0.1, down: 0.1 }).replicas
+  }
+
+  test('follows the ratio of use to what was asked for, beyond the tolerance', () => {
+    expect(wanted({ a: 90, b: 110 }, ['a', 'b'], 50)).toBe(4)
+    expect(wanted({ a: 52, b: 53 }, ['a', 'b'], 50)).toBe(2)
+    expect(wanted({ a: 10, b: 10 }, ['a', 'b'], 50)).toBe(1)
+  })
+  test('guesses missing pods against the change', () => {
+    expect(wanted({ a: 150 }, ['a', 'b'], 50)).toBe(3)
+    expect(wanted({ a: 20 }, ['a', 'b'], 50)).toBe(2)
+  })
+  test('scales down only after five minutes, and up at once but within bounds', () => {
+    const hpa = {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'h' },
+      spec: { minReplicas: 1, maxReplicas: 20, scaleTargetRef: { kind: 'Deployment', name: 'd' } },
+    }
+    const memory = newMemory()
+    expect(limit(hpa as never, 2, 50, memory, now).replicas).toBe(6)
+    expect(limit(hpa as never, 6, 1, memory, now + 15_000).replicas).toBe(6)
+    expect(limit(hpa as never, 6, 1, memory, now + 320_000).replicas).toBe(1)
+  })
+})
+
+test('of several tolerations the shortest time counts', () => {
+  const taint = { key: 'x', effect: 'NoExecute' }
+  const tolerant = (...seconds: (number | undefined)[]) =>
+    pod('p', { tolerations: seconds.map(tolerationSeconds => ({ key: 'x', operator: 'Exists', effect: 'NoExecute', tolerationSeconds })) })
+  const due = (p: Pod) => evictionTime(p, [taint], () => 1_000)
+  expect(due(pod('p'))).toBe(0)
+  expect(due(tolerant(undefined))).toBeUndefined()
+  expect(due(tolerant(60, 5))).toBe(6_000)
+})
+
+test('a burst of writes begins small and stops at the first failure', async () => {
+  const calls: number[] = []
+  const answer = await slowStart(100, async i => {
+    calls.push(i)
+    if (i === 2) throw new Error('refused')
+  })
+  expect(calls).toEqual([0, 1, 2])
+  expect(answer.succeeded).toBe(2)
+})

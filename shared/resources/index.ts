@@ -24,20 +24,26 @@ import ingressClass from './ingress-class.ts'
 import ipAddress from './ip-address.ts'
 import job from './job.ts'
 import lease from './lease.ts'
+import limitRange from './limit-range.ts'
 import mutatingAdmissionPolicy from './mutating-admission-policy.ts'
 import mutatingAdmissionPolicyBinding from './mutating-admission-policy-binding.ts'
 import mutatingWebhookConfiguration from './mutating-webhook-configuration.ts'
 import namespace from './namespace.ts'
 import networkPolicy from './network-policy.ts'
 import node from './node.ts'
+import persistentVolume from './persistent-volume.ts'
+import persistentVolumeClaim from './persistent-volume-claim.ts'
 import type { PodStreams } from './pod/streams.ts'
 import { pod } from './pod.ts'
+import podDisruptionBudget from './pod-disruption-budget.ts'
 import podTemplate from './pod-template.ts'
+import priorityClass from './priority-class.ts'
 import priorityLevelConfiguration from './priority-level-configuration.ts'
 import replicaSet from './replica-set.ts'
 import replicationController from './replication-controller.ts'
 import resourceClaim from './resource-claim.ts'
 import resourceClaimTemplate from './resource-claim-template.ts'
+import resourceQuota from './resource-quota.ts'
 import resourceSlice from './resource-slice.ts'
 import role from './role.ts'
 import roleBinding from './role-binding.ts'
@@ -48,6 +54,7 @@ import { nodePort, service } from './service.ts'
 import serviceAccount from './service-account.ts'
 import serviceCidr from './service-cidr.ts'
 import statefulSet from './stateful-set.ts'
+import storageClass from './storage-class.ts'
 import validatingAdmissionPolicy from './validating-admission-policy.ts'
 import validatingAdmissionPolicyBinding from './validating-admission-policy-binding.ts'
 import validatingWebhookConfiguration from './validating-webhook-configuration.ts'
@@ -96,6 +103,7 @@ const FIXED: readonly ResourceDefinition[] = [
   ipAddress,
   job,
   lease,
+  limitRange,
   mutatingAdmissionPolicy,
   mutatingAdmissionPolicyBinding,
   mutatingWebhookConfiguration,
@@ -103,12 +111,17 @@ const FIXED: readonly ResourceDefinition[] = [
   networkPolicy,
   node,
   nodePort,
+  persistentVolume,
+  persistentVolumeClaim,
+  podDisruptionBudget,
   podTemplate,
+  priorityClass,
   priorityLevelConfiguration,
   replicaSet,
   replicationController,
   resourceClaim,
   resourceClaimTemplate,
+  resourceQuota,
   resourceSlice,
   role,
   roleBinding,
@@ -117,6 +130,7 @@ const FIXED: readonly ResourceDefinition[] = [
   serviceAccount,
   serviceCidr,
   statefulSet,
+  storageClass,
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,
   validatingWebhookConfiguration,

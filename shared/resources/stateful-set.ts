@@ -188,7 +188,7 @@ export default defineResource<StatefulSet>({
     const warnings = changed ? [...templateWarnings(set.spec?.template, 'spec.template')] : []
     const inClaim = old === undefined ? '.spec' : '.Spec'
     for (const [i, { spec }] of (set.spec?.volumeClaimTemplates ?? []).entries())
-      claimWarnings(spec?.resources?.requests?.storage, `spec.volumeClaimTemplates[${i}]${inClaim}`, warnings)
+      claimWarnings(spec, `spec.volumeClaimTemplates[${i}]${inClaim}`, warnings)
     if ((set.spec?.revisionHistoryLimit ?? 0) < 0) warnings.push(NEGATIVE_LIMIT)
     return warnings
   },

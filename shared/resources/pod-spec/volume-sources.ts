@@ -1,7 +1,7 @@
 // The sources that volumes of pods and persistent volumes have in common, and what each must say. A volume has exactly one.
-import { forbidden, invalid, notSupported, required } from '../../apimachinery/field-error.ts'
-import { isDNS1123Label } from '../../apimachinery/names.ts'
-import { addInvalid, bytes, dnsLabel, type Errors, inRange, noBacksteps, oneOf, requireText } from '../validation/checks.ts'
+import { forbidden, invalid, notSupported, required, tooLong } from '../../apimachinery/field-error.ts'
+import { isDNS1123Label, isDNS1123Subdomain } from '../../apimachinery/names.ts'
+import { addInvalid, bytes, dnsLabel, dnsSubdomain, type Errors, inRange, noBacksteps, oneOf, requireText } from '../validation/checks.ts'
 
 /** A source as JSON: members are looked at by name. */
 export type Source = Readonly<Record<string, unknown>>
@@ -230,11 +230,39 @@ export const persistentIscsi = (volume: string): SourceRule => ({
   member: 'iscsi',
   check(source, field, errors) {
     requireText(text(source, 'targetPortal'), `${field}.targetPortal`, errors)
-    const tooLong = iscsiNameTooLong(source, volume)
-    if (tooLong !== undefined) errors.push(invalid(`${field}.targetportal`, text(source, 'targetPortal'), tooLong))
+    const nameTooLong = iscsiNameTooLong(source, volume)
+    if (nameTooLong !== undefined) errors.push(invalid(`${field}.targetportal`, text(source, 'targetPortal'), nameTooLong))
     iscsi(source, field, errors, true)
   },
 })
+
+const SECRETS = ['controllerPublishSecretRef', 'controllerExpandSecretRef', 'nodePublishSecretRef', 'nodeExpandSecretRef']
+
+export const csiPersistent: SourceRule = {
+  member: 'csi',
+  check(source, field, errors) {
+    csiDriverName(text(source, 'driver'), `${field}.driver`, errors)
+    requireText(text(source, 'volumeHandle'), `${field}.volumeHandle`, errors)
+    for (const member of SECRETS) {
+      const secret = source[member] as Source | undefined
+      if (secret === undefined) continue
+      const [name, namespace] = [text(secret, 'name'), text(secret, 'namespace')]
+      if (name === '') errors.push(required(`${field}.${member}.name`))
+      else dnsSubdomain(name, `${field}.${member}.name`, errors)
+      if (namespace === '') errors.push(required(`${field}.${member}.namespace`))
+      else dnsLabel(namespace, `${field}.${member}.namespace`, errors)
+    }
+  },
+}
+
+export function csiDriverName(name: string, field: string, errors: Errors): void {
+  if (name === '') {
+    errors.push(required(field))
+    return
+  }
+  if (bytes(name) > 63) errors.push(tooLong(field, 63))
+  addInvalid(isDNS1123Subdomain(name.toLowerCase()), field, name, errors)
+}
 
 /** Checks the first source and complains about the others. Answers how many there are. */
 export function checkSources(holder: Source, rules: readonly SourceRule[], field: string, errors: Errors): number {

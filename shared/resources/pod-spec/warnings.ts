@@ -1,5 +1,14 @@
 // What a pod or a template may say but probably should not (pkg/api/pod/warnings.go). They become Warning headers.
-import type { Container, ContainerPort, NodeSelectorTerm, PodAffinityTerm, PodSpec, PodTemplateSpec, Volume } from '../../api/core/v1.ts'
+import type {
+  Container,
+  ContainerPort,
+  NodeSelectorTerm,
+  PersistentVolumeClaimSpec,
+  PodAffinityTerm,
+  PodSpec,
+  PodTemplateSpec,
+  Volume,
+} from '../../api/core/v1.ts'
 import type { ObjectMeta } from '../../api/meta/v1.ts'
 import { isDNS1123Label } from '../../apimachinery/names.ts'
 import { equal } from '../../apimachinery/objects.ts'
@@ -36,7 +45,7 @@ export function templateWarnings(template: PodTemplateSpec | undefined, field: s
   return warnings
 }
 
-const OLD_LABELS: Readonly<Record<string, string>> = {
+export const OLD_NODE_LABELS: Readonly<Record<string, string>> = {
   'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
   'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
   'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
@@ -71,11 +80,11 @@ const NO_SELECTOR = 'a null labelSelector results in matching no pod'
 function collectWarnings(spec: PodSpec, metadata: Metadata, at: string, warnings: string[]): void {
   const field = `${at}spec`
   const annotations = metadata?.annotations ?? {}
-  for (const key in spec.nodeSelector) if (OLD_LABELS[key]) warnings.push(`${field}.nodeSelector[${key}]: ${OLD_LABELS[key]}`)
+  for (const key in spec.nodeSelector) if (OLD_NODE_LABELS[key]) warnings.push(`${field}.nodeSelector[${key}]: ${OLD_NODE_LABELS[key]}`)
   nodeAffinity(spec, `${field}.affinity.nodeAffinity`, warnings)
   for (const [i, { topologyKey, labelSelector }] of (spec.topologySpreadConstraints ?? []).entries()) {
     const where = `${field}.topologySpreadConstraints[${i}]`
-    if (OLD_LABELS[topologyKey]) warnings.push(`${where}.topologyKey: ${topologyKey} is ${OLD_LABELS[topologyKey]}`)
+    if (OLD_NODE_LABELS[topologyKey]) warnings.push(`${where}.topologyKey: ${topologyKey} is ${OLD_NODE_LABELS[topologyKey]}`)
     if (labelSelector === undefined) warnings.push(`${where}.labelSelector: ${NO_SELECTOR}`)
   }
   for (const [key, message] of OLD_ANNOTATIONS)
@@ -104,17 +113,23 @@ function collectWarnings(spec: PodSpec, metadata: Metadata, at: string, warnings
 const MUST = 'requiredDuringSchedulingIgnoredDuringExecution'
 const SHOULD = 'preferredDuringSchedulingIgnoredDuringExecution'
 
+export function nodeTermWarnings(
+  { matchExpressions, matchFields }: NodeSelectorTerm,
+  field: string,
+  preferred: boolean,
+  warnings: string[],
+): void {
+  if (!matchExpressions?.length && !matchFields?.length && !preferred)
+    warnings.push(`${field}: empty term. It will match nothing; consider removing`)
+  for (const [i, { key }] of (matchExpressions ?? []).entries())
+    if (OLD_NODE_LABELS[key]) warnings.push(`${field}.matchExpressions[${i}].key: ${key} is ${OLD_NODE_LABELS[key]}`)
+}
+
 function nodeAffinity({ affinity }: PodSpec, field: string, warnings: string[]): void {
-  const term = ({ matchExpressions, matchFields }: NodeSelectorTerm, where: string, preferred: boolean) => {
-    if (!matchExpressions?.length && !matchFields?.length && !preferred)
-      warnings.push(`${where}: empty term. It will match nothing; consider removing`)
-    for (const [i, { key }] of (matchExpressions ?? []).entries())
-      if (OLD_LABELS[key]) warnings.push(`${where}.matchExpressions[${i}].key: ${key} is ${OLD_LABELS[key]}`)
-  }
   for (const [i, selected] of (affinity?.nodeAffinity?.[MUST]?.nodeSelectorTerms ?? []).entries())
-    term(selected, `${field}.${MUST}.nodeSelectorTerms[${i}]`, false)
+    nodeTermWarnings(selected, `${field}.${MUST}.nodeSelectorTerms[${i}]`, false, warnings)
   for (const [i, preferred] of (affinity?.nodeAffinity?.[SHOULD] ?? []).entries())
-    term(preferred.preference ?? {}, `${field}.${SHOULD}[${i}].preference`, true)
+    nodeTermWarnings(preferred.preference ?? {}, `${field}.${SHOULD}[${i}].preference`, true, warnings)
 }
 
 function podAffinity({ affinity }: PodSpec, field: string, warnings: string[]): void {
@@ -132,15 +147,17 @@ function volumes(list: readonly Volume[] | undefined, field: string, warnings: s
   for (const [i, volume] of (list ?? []).entries()) {
     for (const [member, path, message] of OLD_VOLUMES) if (volume[member] !== undefined) warnings.push(`${field}[${i}].${path}: ${message}`)
     const claim = volume.ephemeral?.volumeClaimTemplate?.spec
-    if (claim !== undefined)
-      claimWarnings(claim.resources?.requests?.storage, `${field}[${i}].ephemeral.volumeClaimTemplate.spec`, warnings)
+    if (claim !== undefined) claimWarnings(claim, `${field}[${i}].ephemeral.volumeClaimTemplate.spec`, warnings)
   }
   for (const volume of list ?? []) overlaps(volume, warnings)
 }
 
-export function claimWarnings(storage: string | number | undefined, field: string, warnings: string[]): void {
-  if (storage !== undefined && quantityMilliValue(storage) % 1000 !== 0)
-    warnings.push(`${field}.resources.requests[storage]: fractional byte value "${storage}" is invalid, must be an integer`)
+export function claimWarnings(spec: PersistentVolumeClaimSpec | undefined, field: string, warnings: string[]): void {
+  for (const list of ['requests', 'limits'] as const) {
+    const storage = spec?.resources?.[list]?.storage
+    if (storage !== undefined && quantityMilliValue(storage) % 1000 !== 0)
+      warnings.push(`${field}.resources.${list}[storage]: fractional byte value "${storage}" is invalid, must be an integer`)
+  }
 }
 
 interface PathOf {

@@ -59,7 +59,13 @@ test('the work of a pass grows with the pods, not with their square, even when t
         ],
       })
       const labels = { app: 'x' }
-      Object.defineProperty(p.metadata, 'labels', { get: () => [labels, looked++][0], enumerable: true })
+      Object.defineProperty(p.metadata, 'labels', {
+        enumerable: true,
+        get() {
+          looked++
+          return labels
+        },
+      })
       return p
     })
     const decisions = place(pods, [node('a', { pods: '9999' }), node('b', { pods: '9999' })])

@@ -89,7 +89,7 @@ export interface Report {
   /** Not yet acknowledged, oldest first. */
   readonly events: readonly AgentEvent[]
   readonly usage?: Usage
-  /** Version of the plan that the agent has; absent before the first. */
+  /** Version of the plan that the agent has, for people who debug; absent before the first. */
   readonly plan?: string
   /** A container is about to start and wants environment and configuration as of now. */
   readonly wantsPlan: boolean
@@ -155,7 +155,7 @@ export interface Deletion {
 }
 
 export interface Orders {
-  /** Present when the agent asked for it or has an older one. */
+  /** Present when the agent asked for it. */
   readonly plan?: PodPlan
   readonly deletion?: Deletion
   /** When to report again if nothing happens in the pod before that. What happens in the pod is reported at once. */

@@ -27,7 +27,8 @@ export interface TaskStateChange {
 }
 
 export function taskOf(detail: TaskStateChange): Task {
-  const time = (text: string | undefined) => (text === undefined ? undefined : Date.parse(text))
+  // A time that cannot be read is one that is not known.
+  const time = (text: string | undefined) => Date.parse(text ?? '') || undefined
   return {
     taskArn: detail.taskArn ?? '',
     version: detail.version ?? 0,

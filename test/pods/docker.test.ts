@@ -22,7 +22,7 @@ import { EventLog } from '../../shared/pipeline/event-recorder.ts'
 import { silent } from '../../shared/pipeline/log.ts'
 import { type Manager, startManager } from '../../shared/pipeline/manager.ts'
 import { podControllers } from '../../shared/pods/controllers.ts'
-import type { Ecs } from '../../shared/pods/ecs.ts'
+import type { Ecs, Task } from '../../shared/pods/ecs.ts'
 import { ImageLookup } from '../../shared/pods/images/lookup.ts'
 import { Registry } from '../../shared/pods/images/registry.ts'
 import type { TaskStateChange } from '../../shared/pods/task-event.ts'
@@ -36,6 +36,12 @@ const available = await docker.ping().then(
 )
 const OWNER = `zeroplane-test-pods-${process.pid}`
 const LOG_GROUP = '/zeroplane/pods'
+
+/** A task as its event tells it. */
+function detailOf(task: Task): TaskStateChange {
+  const time = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString())
+  return { ...task, createdAt: time(task.createdAt), startedAt: time(task.startedAt), stoppedAt: time(task.stoppedAt) }
+}
 
 /** Waits as long as it takes; the test's own time-out is the limit. */
 async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
@@ -87,7 +93,7 @@ describe.skipIf(!available)(`pods on Docker${available ? '' : ' (skipped: no Doc
     // EventBridge's part, without its queue: what it delivers is covered elsewhere.
     const poll = setInterval(async () => {
       const stopped = await ecs.describeTasks(await ecs.listTasks({ desiredStatus: 'STOPPED' }))
-      for (const task of stopped) await tasks({ detail: task as unknown as TaskStateChange } as never).catch(() => {})
+      for (const task of stopped) await tasks({ detail: detailOf(task) } as never).catch(() => {})
     }, 200)
     servers.push({ close: () => clearInterval(poll) } as unknown as Server)
   }, 120_000)

@@ -77,6 +77,8 @@ export class PatchError extends Error {
 }
 
 export interface Engines {
+  /** Must be awaited before YAML is parsed or written. */
+  loadYaml(): Promise<void>
   /** `expected`: the type of a protobuf body that does not say its own. @throws DecodeError */
   parse(body: Uint8Array, format: Serialization, expected?: { apiVersion: string; kind: string; schema: string }): Parsed
   /** Takes `value` over (may change it). `parsed`: where it comes from, so that duplicates are reported in order. @throws DecodeError where a value has the wrong type */

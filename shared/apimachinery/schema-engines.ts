@@ -1,7 +1,7 @@
 // The engines that work by schema, put together.
 import { applyConfiguration } from './apply/apply.ts'
 import { trackUpdate, zeroObject } from './apply/track-update.ts'
-import { decode, encode, parse } from './codec/codec.ts'
+import { decode, encode, loadYaml, parse } from './codec/codec.ts'
 import { applyDefaults } from './codec/defaults.ts'
 import { encodeWatchFrame } from './codec/envelope.ts'
 import { fillZeros } from './codec/zero.ts'
@@ -12,6 +12,7 @@ import { strategicMergePatch } from './patch/strategic-merge-patch.ts'
 import { schemaOf } from './schema/schemas.ts'
 
 export const schemaEngines: Engines = {
+  loadYaml,
   parse,
   decode,
   encode,

@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest'
-import { decode, encode, parse } from '../../shared/apimachinery/codec/codec.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { decode, encode, loadYaml, parse } from '../../shared/apimachinery/codec/codec.ts'
 import { canonicalMicroTime, canonicalTime } from '../../shared/apimachinery/codec/time.ts'
 import { schemaEngines } from '../../shared/apimachinery/schema-engines.ts'
+
+beforeAll(loadYaml)
 
 const json = (text: string) => parse(Buffer.from(text), 'json')
 const yaml = (text: string) => parse(Buffer.from(text), 'yaml').value

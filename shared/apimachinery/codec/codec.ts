@@ -1,11 +1,21 @@
 // Bytes <-> plain data, whatever the content type.
-import { stringify } from 'yaml'
 import type { Decoded, Parsed, Serialization } from '../engines.ts'
 import { findSchema, schemaOf } from '../schema/schemas.ts'
 import { decodeValue } from './decode.ts'
 import { decodeEnvelope, type ExpectedType, encodeEnvelope } from './envelope.ts'
 import { duplicatePlace, parseJson } from './json.ts'
-import { parseYaml } from './yaml.ts'
+
+let yaml: typeof import('./yaml.ts') | undefined
+
+/** YAML is large and seldom asked for: it must be loaded before it is parsed or written. */
+export async function loadYaml(): Promise<void> {
+  yaml ??= await import('./yaml.ts')
+}
+
+function loadedYaml(): typeof import('./yaml.ts') {
+  if (yaml === undefined) throw new Error('YAML is used before loadYaml() was awaited')
+  return yaml
+}
 
 /** `expected`: the type that the body should have, and has when it does not say one. @throws DecodeError */
 export function parse(body: Uint8Array, format: Serialization, expected?: ExpectedType): Parsed {
@@ -16,7 +26,7 @@ export function parse(body: Uint8Array, format: Serialization, expected?: Expect
     const { value, duplicates, order } = parseJson(text, expected !== undefined && findSchema(expected.schema)?.structural === false)
     return { value, duplicates: duplicates.map(path => `duplicate field ${JSON.stringify(path)}`), order }
   }
-  return parseYaml(text)
+  return loadedYaml().parseYaml(text)
 }
 
 /**
@@ -41,7 +51,5 @@ const pathOf = (problem: string): string => JSON.parse(problem.slice(problem.ind
 export function encode(object: object, format: Serialization, indent = false): Uint8Array {
   if (format === 'protobuf') return encodeEnvelope(object)
   if (format === 'json') return Buffer.from(`${indent ? JSON.stringify(object, null, 2) : JSON.stringify(object)}\n`)
-  return Buffer.from(
-    stringify(object, { version: '1.1', sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false, indentSeq: false }),
-  )
+  return Buffer.from(loadedYaml().writeYaml(object))
 }

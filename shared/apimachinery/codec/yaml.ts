@@ -1,5 +1,5 @@
 // YAML bodies, read as sigs.k8s.io/yaml reads them: YAML 1.1's booleans (y, no, on ...), Go's numbers, no dates, keys become text.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseAllDocuments, type ScalarTag } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseAllDocuments, type ScalarTag, stringify } from 'yaml'
 import { DecodeError } from '../engines.ts'
 
 export interface YamlText {
@@ -114,11 +114,6 @@ function keyText(key: unknown): string {
   throw new DecodeError(`error converting YAML to JSON: unsupported map key of type: ${key === null ? 'null' : 'map'}`)
 }
 
-/** Duplicates as warnings: one for each key, without the heading. Other texts are warnings as they are. */
-export const yamlWarnings = (problem: string): readonly string[] =>
-  problem.startsWith('yaml: unmarshal errors:\n')
-    ? problem
-        .split('\n')
-        .slice(1)
-        .map(line => line.trim())
-    : [problem]
+/** Members in the order of their names, lists not indented: as people know it from kubectl. */
+export const writeYaml = (object: object): string =>
+  stringify(object, { version: '1.1', sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false, indentSeq: false })

@@ -72,6 +72,8 @@ class Server {
     const call: Call = { request, url, responder, now, info: undefined }
     let response: Response
     try {
+      const { headers } = request
+      if (`${headers.get('content-type')} ${headers.get('accept')}`.includes('yaml')) await machinery.engines.loadYaml()
       response = await this.#respond(call)
     } catch (error) {
       if (!(error instanceof StatusError)) this.#options.onError?.(error, request)

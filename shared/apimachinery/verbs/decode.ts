@@ -1,6 +1,6 @@
 // A request body as an object of the kind that the path names.
 
-import { yamlWarnings } from '../codec/yaml.ts'
+import { warningsOf } from '../codec/warnings.ts'
 import type { FieldValidation, RequestContext } from '../context.ts'
 import { DecodeError, type Engines, type Parsed, type Serialization } from '../engines.ts'
 import type { Endpoint } from '../registry.ts'
@@ -124,7 +124,7 @@ function reportProblems(
       `${kind} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${expected.kind}: strict decoding error: ${[...new Set(problems)].join(', ')}`,
     )
   }
-  for (const problem of problems) for (const warning of yamlWarnings(problem)) context.warn(warning)
+  for (const problem of problems) for (const warning of warningsOf(problem)) context.warn(warning)
 }
 
 function mismatch(apiVersion: string, kind: string, expected: Expected): StatusError {

@@ -1,7 +1,7 @@
 // PATCH: JSON patch, merge patch, strategic merge patch and server-side apply
 // (k8s.io/apiserver/pkg/endpoints/handlers, patchResource).
 
-import { yamlWarnings } from '../codec/yaml.ts'
+import { warningsOf } from '../codec/warnings.ts'
 import type { RequestContext } from '../context.ts'
 import { ApplyConflictError, type ApplyOptions, DecodeError, type Engines, PatchError } from '../engines.ts'
 import { printValue } from '../field-error.ts'
@@ -186,7 +186,7 @@ export function checkConfiguration(patch: Patch, expected: Expected, context: Re
     if (context.fieldValidation === 'Strict') {
       throw status.badRequest(`error strict decoding YAML: error converting YAML to JSON: ${patch.duplicates.join(', ')}`)
     }
-    for (const duplicate of patch.duplicates) for (const warning of yamlWarnings(duplicate)) context.warn(warning)
+    for (const duplicate of patch.duplicates) for (const warning of warningsOf(duplicate)) context.warn(warning)
   }
   const { apiVersion = '', kind = '' } = configuration
   if (apiVersion !== expected.apiVersion || kind !== expected.kind) {

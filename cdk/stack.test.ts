@@ -125,7 +125,11 @@ describe('the triggers', () => {
 
   test('task events of our cluster only, with a place for those that cannot be delivered', () => {
     template.hasResourceProperties('AWS::Events::Rule', {
-      EventPattern: { source: ['aws.ecs'], 'detail-type': ['ECS Task State Change'], detail: { clusterArn: [Match.anyValue()], lastStatus: ['STOPPED'] } },
+      EventPattern: {
+        source: ['aws.ecs'],
+        'detail-type': ['ECS Task State Change'],
+        detail: { clusterArn: [Match.anyValue()], lastStatus: ['STOPPED'] },
+      },
       Targets: [
         Match.objectLike({ DeadLetterConfig: Match.anyValue(), RetryPolicy: { MaximumRetryAttempts: 20, MaximumEventAgeInSeconds: 7200 } }),
       ],

@@ -1,9 +1,8 @@
 import middy from '@middy/core'
 import type { LambdaFunctionURLEvent } from 'aws-lambda'
-import { iamTokens } from '../../shared/auth/iam.ts'
+import { IAM_TOKEN_PREFIX, iamTokens } from '../../shared/auth/iam.ts'
 import { MASTERS } from '../../shared/auth/types.ts'
 import { readEnvironment } from '../../shared/aws/environment.ts'
-import { principalOf, TOKEN_PREFIX, verifyIamToken } from '../../shared/aws/iam-token.ts'
 import { cloudWatchLogReader } from '../../shared/aws/log-reader.ts'
 import { ecsOf } from '../../shared/aws/pods.ts'
 import { storeOf } from '../../shared/aws/providers.ts'
@@ -40,9 +39,11 @@ const api = createApi({
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
   authenticators: [
     iamTokens({
-      prefix: TOKEN_PREFIX,
+      prefix: IAM_TOKEN_PREFIX,
       administrators: ADMIN_PRINCIPALS.split(',').filter(Boolean),
       async verify(token) {
+        // Loaded for the first such token: STS is no business of a cold start.
+        const { principalOf, verifyIamToken } = await import('../../shared/aws/iam-token.ts')
         const identity = await verifyIamToken(token, CLUSTER_NAME)
         return identity && { ...identity, principal: principalOf(identity.arn) }
       },

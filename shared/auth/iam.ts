@@ -5,6 +5,9 @@ import type { UserInfo } from '../apimachinery/context.ts'
 import { bearerToken } from './bearer.ts'
 import { AUTHENTICATED, type Authenticator, InvalidCredentialsError, MASTERS } from './types.ts'
 
+/** What these tokens begin with. */
+export const IAM_TOKEN_PREFIX = 'zeroplane-iam.'
+
 export interface IamPrincipal {
   /** arn:aws:iam::<account>:role/<name> or .../user/<name>: sessions are their role. */
   readonly principal: string

@@ -2,8 +2,9 @@
 // text. Whoever receives it sends it to STS, which says whose signature it is. No secret on disk, nothing to rotate; it is the
 // scheme that EKS made common, with a prefix and a header of our own, so that a token for one cluster is useless for another.
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
+import { IAM_TOKEN_PREFIX } from '../auth/iam.ts'
 
-export const TOKEN_PREFIX = 'zeroplane-iam.'
+export const TOKEN_PREFIX = IAM_TOKEN_PREFIX
 /** Signed into the token: the cluster that it is for. */
 export const CLUSTER_HEADER = 'x-zeroplane-cluster'
 /** How long STS takes the signature. Seconds. */

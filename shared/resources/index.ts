@@ -19,6 +19,7 @@ import endpointSlice from './endpoint-slice.ts'
 import endpoints from './endpoints.ts'
 import event from './event.ts'
 import flowSchema from './flow-schema.ts'
+import horizontalPodAutoscaler from './horizontal-pod-autoscaler.ts'
 import ingress from './ingress.ts'
 import ingressClass from './ingress-class.ts'
 import ipAddress from './ip-address.ts'
@@ -60,6 +61,7 @@ import validatingAdmissionPolicyBinding from './validating-admission-policy-bind
 import validatingWebhookConfiguration from './validating-webhook-configuration.ts'
 import volumeAttachment from './volume-attachment.ts'
 import volumeAttributesClass from './volume-attributes-class.ts'
+import workQueue from './work-queue.ts'
 
 export interface BuiltInOptions {
   /** Range of cluster IPs: "127.128.0.0/9", or one for each family: "127.128.0.0/9,fd00::/108". */
@@ -98,6 +100,7 @@ const FIXED: readonly ResourceDefinition[] = [
   endpointSlice,
   event,
   flowSchema,
+  horizontalPodAutoscaler,
   ingress,
   ingressClass,
   ipAddress,
@@ -136,6 +139,7 @@ const FIXED: readonly ResourceDefinition[] = [
   validatingWebhookConfiguration,
   volumeAttachment,
   volumeAttributesClass,
+  workQueue,
 ]
 
 /** For those who neither create Services nor reach running pods. */

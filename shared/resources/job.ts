@@ -201,7 +201,15 @@ export default defineResource<Job>({
     return [...(old === undefined ? workloadNameWarnings(job.metadata.name) : []), ...jobWarnings(specOf(job), 'spec')]
   },
   deletion: { defaultPropagation: 'Orphan', orphanWarning: ORPHANS },
-  parts: { status: statusPart<Job>({ check: validateJobStatus }) },
+  parts: {
+    status: {
+      ...statusPart<Job>({ check: validateJobStatus }),
+      prepare(job, old) {
+        keep(job, old, 'spec')
+        defaultLabels(job)
+      },
+    },
+  },
   columns: columns('Name, Status, Completions, Duration, Age, Containers+, Images+, Selector+'),
   cells: (job, now) => [
     job.metadata.name,

@@ -54,7 +54,7 @@ export default defineResource<PriorityClass>({
       if ((object.value ?? 0) !== (old.value ?? 0)) errors.push(forbidden('value', 'may not be changed in an update.'))
       immutable(object.preemptionPolicy ?? null, old.preemptionPolicy ?? null, 'preemptionPolicy', errors)
     }),
-  columns: columns('Name, Value:integer, Global-Default:boolean, Age, PreemptionPolicy+'),
+  columns: columns('Name, Value:integer, Global-Default:boolean, Age, PreemptionPolicy'),
   cells: (object, now) => [
     object.metadata.name,
     object.value ?? 0,

@@ -24,6 +24,10 @@ export interface ZeroplaneConfig {
   readonly observability: boolean
   /** Monthly budget in US dollars with an e-mail at 80 %; 0 for none. */
   readonly budget: { readonly dollars: number; readonly email: string }
+  /** Name of an existing EventBridge bus on which every object change is published ("default" is one); empty for none. docs/events.md */
+  readonly eventBus: string
+  /** Pods may receive and delete the messages of the queues that WorkQueue objects own, all of them; otherwise pods have no AWS rights. */
+  readonly podsUseWorkQueues: boolean
   /** At most so many reconcile environments at once: few and warm beats many and cold. At least 2. */
   readonly reconcileConcurrency: number
 }
@@ -39,6 +43,8 @@ export const DEFAULTS: ZeroplaneConfig = {
   admin: '',
   observability: false,
   budget: { dollars: 0, email: '' },
+  eventBus: '',
+  podsUseWorkQueues: false,
   reconcileConcurrency: 4,
 }
 
@@ -66,6 +72,8 @@ function checked(config: ZeroplaneConfig): ZeroplaneConfig {
   }
   if (!/^(new|default|vpc-[0-9a-f]+)$/.test(config.vpc))
     throw new Error(`config: vpc is "${config.vpc}"; it must be new, default or an id such as vpc-0123456789abcdef0`)
+  if (!/^[.\-_A-Za-z0-9]{0,256}$/.test(config.eventBus))
+    throw new Error(`config: eventBus is "${config.eventBus}"; it must be the name of a bus, not its ARN, or empty`)
   if (config.reconcileConcurrency < 2)
     throw new Error('config: reconcileConcurrency must be at least 2 (the least that an SQS event source accepts)')
   if (config.budget.dollars > 0 && !config.budget.email.includes('@')) throw new Error('config: a budget needs an e-mail address to warn')

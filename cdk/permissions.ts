@@ -4,6 +4,7 @@ import { Stack } from 'aws-cdk-lib'
 import type { Table } from 'aws-cdk-lib/aws-dynamodb'
 import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
+import type { Construct } from 'constructs'
 import type { PodCluster } from './cluster.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -83,4 +84,37 @@ export function grantScheduleWork(pipeline: Pipeline, grantee: IGrantable): void
   allow(grantee, 'PassSchedulerRole', ['iam:PassRole'], [pipeline.schedulerRole.roleArn], {
     StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' },
   })
+}
+
+/** The queues that WorkQueue objects own: any with the prefix, since they come and go with their objects. */
+const ownedQueues = (scope: Construct, prefix: string) => [Stack.of(scope).formatArn({ service: 'sqs', resource: `${prefix}*` })]
+
+export function grantOwnQueues(scope: Construct, prefix: string, grantee: IGrantable): void {
+  allow(
+    grantee,
+    'OwnQueues',
+    ['sqs:CreateQueue', 'sqs:SetQueueAttributes', 'sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:DeleteQueue'],
+    ownedQueues(scope, prefix),
+  )
+}
+
+/** For pods: to work on what is in them, and to put more work in. */
+export function grantUseQueues(scope: Construct, prefix: string, grantee: IGrantable): void {
+  allow(
+    grantee,
+    'UseWorkQueues',
+    ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:SendMessage', 'sqs:GetQueueAttributes'],
+    ownedQueues(scope, prefix),
+  )
+}
+
+/** Object changes go to this one bus, and those that it does not take wait in the delay queue. */
+export function grantPublish(pipeline: Pipeline, bus: string, grantee: IGrantable): void {
+  allow(
+    grantee,
+    'PublishChanges',
+    ['events:PutEvents'],
+    [Stack.of(pipeline).formatArn({ service: 'events', resource: 'event-bus', resourceName: bus })],
+  )
+  pipeline.delay.grantSendMessages(grantee)
 }

@@ -7,7 +7,16 @@ import { PodCluster } from './cluster.ts'
 import type { ZeroplaneConfig } from './config.ts'
 import { ControlPlaneFunction } from './function.ts'
 import { Network } from './network.ts'
-import { grantReadImages, grantReadPodLogs, grantScheduleWork, grantStore, grantTasks } from './permissions.ts'
+import {
+  grantOwnQueues,
+  grantPublish,
+  grantReadImages,
+  grantReadPodLogs,
+  grantScheduleWork,
+  grantStore,
+  grantTasks,
+  grantUseQueues,
+} from './permissions.ts'
 import { Pipeline, RECONCILE_TIMEOUT } from './pipeline.ts'
 import { ObjectTable } from './table.ts'
 
@@ -60,6 +69,10 @@ export class ZeroplaneStack extends Stack {
       API_CA: '',
       CONTAINER_INSTANCES: 'false',
     }
+    // 80 characters are all that SQS gives a name; 45 of them are the WorkQueue's own.
+    const queuePrefix = `${config.stackName.slice(0, 20)}-workqueue-`
+    if (config.podsUseWorkQueues) grantUseQueues(this, queuePrefix, cluster.taskRole)
+
     const make = (name: FunctionName, memoryMiB: number, timeout: Duration, environment: Partial<Environment>, functionName?: string) =>
       new ControlPlaneFunction(this, name[0]!.toUpperCase() + name.slice(1), {
         name,
@@ -84,13 +97,21 @@ export class ZeroplaneStack extends Stack {
     grantStore(table, api)
     grantReadPodLogs(cluster.logGroup, api)
 
-    const dispatch = make('dispatch', 256, Duration.minutes(1), queues)
+    const dispatch = make('dispatch', 256, Duration.minutes(1), { ...queues, EVENT_BUS: config.eventBus })
+    if (config.eventBus !== '') grantPublish(pipeline, config.eventBus, dispatch)
     pipeline.work.grantSendMessages(dispatch)
     pipeline.connectStream(table, dispatch)
     pipeline.connectDelay(dispatch)
 
-    const reconcile = make('reconcile', 1024, RECONCILE_TIMEOUT, { ...queues, ...later, ...pods, API_URL: url.url })
+    const reconcile = make('reconcile', 1024, RECONCILE_TIMEOUT, {
+      ...queues,
+      ...later,
+      ...pods,
+      API_URL: url.url,
+      QUEUE_PREFIX: queuePrefix,
+    })
     grantStore(table, reconcile)
+    grantOwnQueues(this, queuePrefix, reconcile)
     grantTasks(cluster, reconcile)
     grantReadImages(reconcile)
     grantScheduleWork(pipeline, reconcile)

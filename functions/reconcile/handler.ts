@@ -1,7 +1,8 @@
 import middy from '@middy/core'
 import { podServicesOf } from '../../shared/aws/pods.ts'
-import { queueOf, scheduleResync, storeOf } from '../../shared/aws/providers.ts'
+import { queueOf, queuesOf, scheduleResync, storeOf } from '../../shared/aws/providers.ts'
 import { controllers } from '../../shared/controllers/index.ts'
+import { workQueueController } from '../../shared/controllers/workqueue.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
 import { podControllers } from '../../shared/pods/controllers.ts'
 import { VERSION } from '../api/version.ts'
@@ -17,7 +18,7 @@ function workOf(cluster: string): ClusterWork {
     createClusterWork({
       store: storeOf(cluster),
       queue: queueOf(cluster),
-      controllers: [...controllers, ...podControllers(() => podServicesOf(cluster, VERSION.gitVersion))],
+      controllers: [...controllers, ...podControllers(() => podServicesOf(cluster, VERSION.gitVersion)), workQueueController(queuesOf)],
       log,
     })
   clusters.set(cluster, known)

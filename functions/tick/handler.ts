@@ -2,6 +2,7 @@ import middy from '@middy/core'
 import { queueOf, storeOf } from '../../shared/aws/providers.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import { controllers } from '../../shared/controllers/index.ts'
+import { workQueueWatches } from '../../shared/controllers/workqueue.ts'
 import { everything } from '../../shared/pipeline/everything.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
 import { podWatches } from '../../shared/pods/controllers.ts'
@@ -14,7 +15,12 @@ export const handler = middy(
     queueOf,
     everything: cluster => {
       const store = storeOf(cluster)
-      return everything({ store, registry: openCluster({ store }).registry, controllers: [...controllers, ...podWatches], log })
+      return everything({
+        store,
+        registry: openCluster({ store }).registry,
+        controllers: [...controllers, ...podWatches, workQueueWatches],
+        log,
+      })
     },
     log,
   }),

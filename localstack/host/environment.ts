@@ -60,6 +60,8 @@ export function setFunctionEnvironment({
     ADMIN_PRINCIPALS: '',
     WORK_QUEUE_URL: provisioned.workQueueUrl,
     DELAY_QUEUE_URL: provisioned.delayQueueUrl,
+    QUEUE_PREFIX: 'zeroplane-workqueue-',
+    EVENT_BUS: options.eventBus ?? '',
     SCHEDULER_GROUP: NAMES.schedules,
     SCHEDULER_ROLE_ARN: role('zeroplane-scheduler'),
     TICK_FUNCTION_ARN: functionArn({ name: 'tick', region, account }),

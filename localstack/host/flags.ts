@@ -23,6 +23,7 @@ export function parseStartFlags(argv: readonly string[], cwd: string): StartFlag
       new Option('--store <store>', 'where objects are kept; memory forgets them').choices(['dynamodb', 'memory']).default(DEFAULTS.store),
     )
     .addOption(new Option('--service-cidr <cidr>', 'range of cluster IPs').argParser(cidr).default(DEFAULTS.serviceCidr))
+    .option('--event-bus <name>', 'EventBridge bus on which object changes are published (docs/events.md)')
     .option('--no-controllers', 'serve the API alone, without controllers, scheduler and pods')
     .option('--detach', 'return when ready and go on in the background; npm stop ends it', false)
     .helpOption('--help', 'show this')
@@ -37,6 +38,7 @@ export function parseStartFlags(argv: readonly string[], cwd: string): StartFlag
     ecs: 'docker' | 'simulated'
     store: 'dynamodb' | 'memory'
     serviceCidr: string
+    eventBus?: string
     controllers: boolean
     detach: boolean
   }>()

@@ -11,6 +11,8 @@ export interface HostOptions {
   readonly ecs: 'docker' | 'simulated'
   readonly store: 'dynamodb' | 'memory'
   readonly serviceCidr: string
+  /** EventBridge bus on which object changes are published; absent: they are not. */
+  readonly eventBus?: string
   /** False: the API alone, without controllers, scheduler and pods. */
   readonly controllers: boolean
 }

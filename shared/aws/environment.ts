@@ -14,6 +14,10 @@ export interface Environment {
   readonly WORK_QUEUE_URL: string
   /** SQS standard queue for work that is due within 15 minutes. */
   readonly DELAY_QUEUE_URL: string
+  /** What the names of the queues that WorkQueue objects own begin with; up to 35 characters. */
+  readonly QUEUE_PREFIX: string
+  /** EventBridge bus on which object changes are published; empty: they are not. */
+  readonly EVENT_BUS: string
   /** EventBridge Scheduler group of work that is due later. */
   readonly SCHEDULER_GROUP: string
   /** Role that Scheduler assumes to invoke the tick function. */

@@ -3,6 +3,7 @@ import { DynamoStore } from '../store/dynamodb/store.ts'
 import { type ClusterChange, changeReader, type StreamImage } from '../store/dynamodb/stream.ts'
 import { dynamoDbClient, schedulerClient, sqsClient } from './clients.ts'
 import { readEnvironment } from './environment.ts'
+import { SqsQueues } from './queues.ts'
 import { type SchedulesOptions, scheduleUnlessScheduled } from './schedules.ts'
 import { SqsWorkQueue } from './work-queue.ts'
 
@@ -19,6 +20,9 @@ export const queueOf: (cluster: string) => SqsWorkQueue = each(cluster => {
   const { WORK_QUEUE_URL: workQueueUrl, DELAY_QUEUE_URL: delayQueueUrl } = readEnvironment(['WORK_QUEUE_URL', 'DELAY_QUEUE_URL'])
   return new SqsWorkQueue({ client: sqs(), cluster, workQueueUrl, delayQueueUrl, schedules: schedules() })
 })
+
+/** The queues that WorkQueue objects own. */
+export const queuesOf = once(() => new SqsQueues({ client: sqs(), prefix: readEnvironment(['QUEUE_PREFIX']).QUEUE_PREFIX }))
 
 /** Reads the stream's records. */
 export const changeOf: (image: StreamImage) => Promise<ClusterChange | undefined> = image => reader()(image)

@@ -38,3 +38,4 @@ export const CSI_DRIVERS = storage('csidrivers')
 export const VOLUME_ATTACHMENTS = storage('volumeattachments')
 export const CSI_STORAGE_CAPACITIES = storage('csistoragecapacities')
 export const CERTIFICATE_SIGNING_REQUESTS: GroupResource = { group: 'certificates.k8s.io', resource: 'certificatesigningrequests' }
+export const WORK_QUEUES: GroupResource = { group: 'zeroplane.dev', resource: 'workqueues' }

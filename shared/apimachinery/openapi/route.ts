@@ -1,8 +1,8 @@
 // /openapi/v2 and /openapi/v3: which document, in which form, and whether the client has it already.
 import { createHash } from 'node:crypto'
 import type { Registry } from '../registry.ts'
-import { MODULES } from '../schema/generated.ts'
-import { findSchema } from '../schema/schemas.ts'
+
+import { findSchema, MODULES } from '../schema/schemas.ts'
 import { loadDescriptions } from './descriptions.ts'
 import { documentV2, documentV3, endpointsByGroupVersion, otherRoots } from './documents.ts'
 import { encodeV2, encodeV3 } from './gnostic.ts'

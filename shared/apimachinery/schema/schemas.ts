@@ -1,14 +1,19 @@
 // Every type that the server knows, by name: the built-in ones are read from generated.ts when they are first asked for, those of
 // custom resources are added and taken away as their definitions come and go.
-import { MODULES } from './generated.ts'
+import { MODULES as UPSTREAM } from './generated.ts'
 import { Definition } from './notation.ts'
+import { OWN_MODULES } from './own.ts'
 import type { StructSchema } from './types.ts'
+
+/** The built-in types, by group and version: Kubernetes' and our own. */
+export const MODULES: Readonly<Record<string, string>> = { ...UPSTREAM, ...OWN_MODULES }
 
 const PREFIXES: Readonly<Record<string, string>> = {
   meta: 'io.k8s.apimachinery.pkg.apis.',
   apiextensions: 'io.k8s.apiextensions-apiserver.pkg.apis.',
   apiregistration: 'io.k8s.kube-aggregator.pkg.apis.',
   metrics: 'io.k8s.metrics.pkg.apis.',
+  zeroplane: 'dev.',
 }
 
 /** One group version: its definitions' lines, and those already read. */

@@ -1,0 +1,46 @@
+// What our own kinds are for, as `kubectl explain` prints it.
+import type { Descriptions } from './descriptions.ts'
+
+const V1ALPHA1 = 'dev.zeroplane.v1alpha1'
+
+export const OWN_DESCRIPTIONS: Descriptions = {
+  [`${V1ALPHA1}.WorkQueue`]: [
+    'WorkQueue owns an SQS queue, and launches Jobs from a template by the number of messages in it.',
+    {
+      spec: 'What is to be launched, and when.',
+      status: 'The queue as it was when it was last looked at. Written by the controller.',
+    },
+  ],
+  [`${V1ALPHA1}.WorkQueueList`]: ['WorkQueueList is a list of WorkQueues.', { items: 'The WorkQueues.' }],
+  [`${V1ALPHA1}.WorkQueueSpec`]: [
+    'WorkQueueSpec says what is launched and when.',
+    {
+      jobTemplate:
+        'The Job that is launched. Its containers find the queue in the environment variable QUEUE_URL, unless they set it themselves.',
+      min: 'Jobs that run even when the queue is empty. Default 0.',
+      max: 'Most Jobs at once; 0 launches none. Default 10, at most 1000.',
+      itemsPerJob: 'Messages, waiting or in flight, for which one Job is wanted. Default 1.',
+      coolDownSeconds: 'Least time between two launches, so that Jobs that have just begun can take their messages. Default 10.',
+      maxReceiveCount: 'How often a message may be received before it goes to the dead-letter queue. 1 to 1000, default 5.',
+      visibilityTimeoutSeconds: 'How long a received message is hidden from other receivers. 0 to 43200, default 300.',
+    },
+  ],
+  [`${V1ALPHA1}.WorkQueueStatus`]: [
+    'WorkQueueStatus is the queue as it was when it was last looked at. SQS counts approximately.',
+    {
+      queueUrl: 'URL of the queue that the WorkQueue owns.',
+      deadLetterQueueUrl: 'URL of its dead-letter queue.',
+      depth: 'Messages that wait to be received.',
+      inFlight: 'Messages that were received and neither deleted nor returned yet.',
+      deadLetters: 'Messages in the dead-letter queue.',
+      oldestAgeSeconds:
+        'For how long the queue has not been seen empty, in whole minutes: no message in it is older. Absent when it is empty.',
+      backlogSince: 'When the queue was first seen with messages after it was last seen empty.',
+      activeJobs: 'Jobs of this WorkQueue that have not finished.',
+      launched: 'Jobs launched so far; the next one is named after the next number.',
+      lastLaunchTime: 'When Jobs were last launched.',
+      observedGeneration: 'Generation of the spec that the queue was last set up for.',
+      conditions: 'Ready: the queue exists, with the settings of the spec.',
+    },
+  ],
+}

@@ -1,13 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { App } from 'aws-cdk-lib'
-import { Match, Template } from 'aws-cdk-lib/assertions'
+import { Match, type Template } from 'aws-cdk-lib/assertions'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { FUNCTIONS, type FunctionName } from '../scripts/bundle.ts'
+import { FUNCTIONS } from '../scripts/bundle.ts'
 import { DEFAULTS, readConfig } from './config.ts'
 import { idleCost, total } from './cost.ts'
-import { ZeroplaneStack } from './stack.ts'
+import { costPage } from './cost-page.ts'
+import { emptyBundles, synthesise } from './template.ts'
 
 interface Statement {
   Sid?: string
@@ -43,18 +43,9 @@ let folder: string
 let template: Template
 let resources: Record<string, Resource>
 
-function synthesise(config = DEFAULTS): Template {
-  const bundles = Object.fromEntries(FUNCTIONS.map(name => [name, join(folder, name)])) as Record<FunctionName, string>
-  return Template.fromStack(new ZeroplaneStack(new App(), config.stackName, { config, bundles, agentImage: 'agent:1' }))
-}
-
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'zeroplane-stack-'))
-  for (const name of FUNCTIONS) {
-    mkdirSync(join(folder, name))
-    writeFileSync(join(folder, name, 'index.mjs'), `export const handler = () => '${name}'\n`)
-  }
-  template = synthesise()
+  folder = emptyBundles()
+  template = synthesise(folder)
   resources = template.toJSON().Resources as Record<string, Resource>
 }, 60_000)
 
@@ -91,7 +82,7 @@ describe('the table', () => {
   })
 
   test('is kept when the owner asked for protection', () => {
-    const kept = synthesise({ ...DEFAULTS, deletionProtection: true })
+    const kept = synthesise(folder, { ...DEFAULTS, deletionProtection: true })
     kept.hasResource('AWS::DynamoDB::Table', { DeletionPolicy: 'Retain', Properties: { DeletionProtectionEnabled: true } })
   })
 })
@@ -206,6 +197,11 @@ test('a month in which nobody uses it costs less than a dollar, without any free
   const lines = idleCost(template.toJSON() as Parameters<typeof idleCost>[0])
   expect(lines.length).toBeGreaterThan(0) // the queues' polling is never free
   expect(total(lines)).toBeLessThan(1)
+})
+
+test('docs/cost.md says what is computed (node scripts/cost.ts writes it)', () => {
+  const lines = idleCost(template.toJSON() as Parameters<typeof idleCost>[0])
+  expect(readFileSync(join(import.meta.dirname, '../docs/cost.md'), 'utf8')).toBe(costPage(lines))
 })
 
 describe('the configuration', () => {

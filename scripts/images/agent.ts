@@ -6,8 +6,19 @@ import type { Image, ImageFile } from './archive.ts'
 
 const folder = fileURLToPath(new URL('../../agent/', import.meta.url))
 
-/** Young objects die young in a process that does little: small spaces keep the agent small. */
-const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=48', '--disable-warning=ExperimentalWarning']
+/**
+ * One agent a pod, so its memory is what counts and not its speed: what it moves in bulk is moved by Node's native code. Without a
+ * compiler and with one worker for the collector it is 4 MB smaller; small spaces keep it from growing between two collections.
+ */
+const NODE_FLAGS = [
+  '--jitless',
+  '--single-threaded-gc',
+  '--v8-pool-size=1',
+  '--max-semi-space-size=1',
+  '--max-old-space-size=32',
+  '--optimize-for-size',
+  '--disable-warning=ExperimentalWarning',
+]
 
 export async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
@@ -31,7 +42,7 @@ export async function agentImage(tag: (content: string) => string, base: readonl
     { path: 'zeroplane/setup.sh', content: script('setup.sh') },
   ]
   return {
-    tags: [tag(files.map(({ content }) => content).join('\0'))],
+    tags: [tag([...NODE_FLAGS, ...files.map(({ content }) => content)].join('\0'))],
     config: { Entrypoint: ['/bin/node', ...NODE_FLAGS, '/zeroplane/agent.mjs'], Env: ['PATH=/bin'], WorkingDir: '/' },
     layers: [base, files],
   }

@@ -12,7 +12,7 @@ import { dropUnsupportedInTemplate } from './pod/prepare.ts'
 import { workloadNameWarnings } from './pod-spec/warnings.ts'
 import { age, columns, containerCells, humanDuration, selectorText } from './printers/text.ts'
 import { apartFromStatus, collect, keep, specChanged, statusPart } from './strategy.ts'
-import { type Errors, immutable } from './validation/checks.ts'
+import { type Errors, immutable, labels } from './validation/checks.ts'
 import { isUsableSelector, labelSelector } from './validation/label-selector.ts'
 
 const NAME_LABELS = ['job-name', 'batch.kubernetes.io/job-name']
@@ -27,10 +27,11 @@ function defaults(object: KubeObject): void {
   defaultJobSpec(job.spec)
 }
 
-/** A Job without labels has its template's, with those that are generated. In place. */
+/** A Job without labels has its template's, with those that are generated. Wrong ones are the template's alone to answer for. In place. */
 function defaultLabels({ metadata, spec }: Job): void {
-  const labels = spec?.template?.metadata?.labels
-  if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
+  const own = spec?.template?.metadata?.labels
+  if (own === undefined || Object.keys(metadata.labels ?? {}).length > 0) return
+  if (collect(errors => labels(own, '', errors)).length === 0) metadata.labels = { ...own }
 }
 
 /** A Job finds its pods by labels that only its own have. In place. */
@@ -39,11 +40,12 @@ function generateSelector({ metadata, spec }: Job): void {
   const { name = '', uid = '' } = metadata
   spec.template ??= {}
   spec.template.metadata ??= {}
-  const labels = { ...spec.template.metadata.labels }
-  for (const key of NAME_LABELS) labels[key] ??= name
-  for (const key of UID_LABELS) labels[key] ??= uid
-  spec.template.metadata.labels = labels
-  spec.selector = { ...spec.selector, matchLabels: { [UID]: uid, ...spec.selector?.matchLabels } }
+  const own = { ...spec.template.metadata.labels }
+  for (const key of NAME_LABELS) own[key] ??= name
+  for (const key of UID_LABELS) own[key] ??= uid
+  spec.template.metadata.labels = own
+  const matchLabels = Object.entries({ [UID]: uid, ...spec.selector?.matchLabels }).sort(([a], [b]) => (a < b ? -1 : 1))
+  spec.selector = { ...spec.selector, matchLabels: Object.fromEntries(matchLabels) }
 }
 
 const specOf = ({ spec }: Job) => spec ?? ({} as JobSpec)
@@ -54,13 +56,13 @@ function generatedSelector(job: Job, prefixed: boolean, errors: Errors): void {
   if (manualSelector || selector === undefined) return
   const { name = '', uid = '' } = job.metadata
   if (uid === '') errors.push(required('metadata.uid'))
-  const labels: Readonly<Record<string, string>> = template?.metadata?.labels ?? {}
+  const own: Readonly<Record<string, string>> = template?.metadata?.labels ?? {}
   const expected: Record<string, string> = {}
   const has = (key: string, value: string) => {
     expected[key] = value
     const field = `spec.template.metadata.labels[${key}]`
-    if (labels[key] === undefined) errors.push(required(field, `must be '${value}'`))
-    else if (labels[key] !== value) errors.push(invalid(field, labels, `must be '${value}'`))
+    if (own[key] === undefined) errors.push(required(field, `must be '${value}'`))
+    else if (own[key] !== value) errors.push(invalid(field, own, `must be '${value}'`))
   }
   for (const i of prefixed ? [0, 1] : [0]) {
     has(UID_LABELS[i] as string, uid)
@@ -75,9 +77,9 @@ function validateSpec(spec: JobSpec, errors: Errors): void {
   const { selector, template } = spec
   if (selector === undefined) errors.push(required('spec.selector'))
   else labelSelector(selector, 'spec.selector', errors)
-  const labels = template?.metadata?.labels
-  if (isUsableSelector(selector) && (selector === undefined || !matchesSelector(selector, labels)))
-    errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
+  const own = template?.metadata?.labels
+  if (isUsableSelector(selector) && (selector === undefined || !matchesSelector(selector, own)))
+    errors.push(invalid('spec.template.metadata.labels', own, '`selector` does not match template `labels`'))
 }
 
 function validate(job: Job, prefixed: boolean, errors: Errors): void {
@@ -142,8 +144,8 @@ const FIXED = ['selector', 'completionMode', 'podFailurePolicy', 'backoffLimitPe
 function validateUpdate(job: Job, old: Job, errors: Errors): void {
   const spec = specOf(job)
   const before = specOf(old)
-  const labels = before.template?.metadata?.labels
-  validate(job, labels?.[NAME_LABELS[1] as string] !== undefined && labels[UID] !== undefined, errors)
+  const own = before.template?.metadata?.labels
+  validate(job, own?.[NAME_LABELS[1] as string] !== undefined && own[UID] !== undefined, errors)
   // Upstream checks the spec twice.
   validateSpec(spec, errors)
   const { completions, parallelism } = spec

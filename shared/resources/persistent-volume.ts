@@ -124,7 +124,7 @@ function capacity({ capacity: amounts = {} }: PersistentVolumeSpec, field: strin
   if (names.length === 0) errors.push(required(field))
   if (names.length !== 1 || names[0] !== 'storage') {
     // Upstream prints the insides of quantities here; nobody reads those.
-    errors.push(notSupported(field, amounts, ['storage']))
+    errors.push(notSupported(field, names.length === 0 ? null : amounts, ['storage']))
   }
   for (const name of names) {
     const value = amounts[name] as string

@@ -1,5 +1,6 @@
 import type { PodDisruptionBudget } from '../api/policy/v1.ts'
 import { invalid, notSupported } from '../apimachinery/field-error.ts'
+import { isPathSegmentName } from '../apimachinery/names.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { age, columns } from './printers/text.ts'
 import { collect, keep, specChanged, statusPart } from './strategy.ts'
@@ -41,8 +42,8 @@ export default defineResource<PodDisruptionBudget>({
   namespaced: true,
   shortNames: ['pdb'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.policy.v1.PodDisruptionBudget' }],
-  // Upstream does not look at these names.
-  validateName: () => [],
+  // Upstream asks no more of these names.
+  validateName: isPathSegmentName,
   allowUnconditionalUpdate: false,
   generation: specChanged,
   prepareForCreate(budget) {

@@ -36,9 +36,11 @@ export function templateLabels(
   field: string,
   errors: Errors,
 ): void {
-  if (selector === undefined || isEmptySelector(selector)) return
+  if (selector !== undefined && isEmptySelector(selector)) return
   const labels: Labels = template?.metadata?.labels
-  if (!matchesSelector(selector, labels)) errors.push(invalid(field, labels, '`selector` does not match template `labels`'))
+  // No selector selects nothing.
+  if (selector === undefined || !matchesSelector(selector, labels))
+    errors.push(invalid(field, labels, '`selector` does not match template `labels`'))
 }
 
 /** Pods that are replaced when they end: they always restart, and have no deadline. */

@@ -141,9 +141,9 @@ class ResponseStream extends Writable {
     this.#held = chunk
     setImmediate(() => this.#flush())
     const response = this.#response
-    if (!response.writableNeedDrain) return done()
-    // It may close instead; this stream is destroyed then, and nobody waits for us.
-    response.once('drain', () => done())
+    // It may close instead of draining; this stream is destroyed then, and nobody waits for us.
+    if (response.writableNeedDrain) response.once('drain', () => done())
+    else done()
   }
 
   override _final(done: (error?: Error | null) => void): void {

@@ -22,7 +22,6 @@ import type { StreamingHandler } from './lambda.ts'
 import { prepareEngine } from './machine/engine.ts'
 import { ensureJava } from './machine/java.ts'
 import { connectEventSources } from './mappings/connect.ts'
-import { startMemoryCluster } from './memory.ts'
 import { type HostOptions, needsDocker } from './options.ts'
 import { checkPort, portTaken } from './ports.ts'
 import type { Progress } from './progress.ts'
@@ -91,8 +90,7 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
     agentImage: engine?.agentImage ?? 'simulated',
     adminToken,
   })
-  const parts: Parts = { options, folder, aws, databasePort: database?.port, adminToken, undo }
-  const listener = options.store === 'memory' ? await composeInMemory(parts) : await composeFunctions(parts)
+  const listener = await composeFunctions({ options, folder, aws, databasePort: database?.port, undo })
   const server = await listenApi(listener, certificate, [...new Set(['127.0.0.1', containers.address])], options.apiPort)
   undo.defer(() => server.close())
   await answersReady(options.apiPort, certificate.ca, adminToken)
@@ -115,7 +113,6 @@ interface Parts {
   readonly folder: DataFolder
   readonly aws: LocalAws
   readonly databasePort: number | undefined
-  readonly adminToken: string
   readonly undo: AsyncDisposableStack
 }
 
@@ -123,6 +120,14 @@ const log = (line: string) => console.error(line)
 
 /** The functions as deployed: handlers that find everything in their environment, and the triggers that invoke them. */
 async function composeFunctions({ options, folder, aws, databasePort, undo }: Parts): Promise<RequestListener> {
+  if (databasePort === undefined) {
+    const { feedQueue, useMemoryStore } = await import('./memory.ts')
+    const store = useMemoryStore()
+    if (options.controllers) {
+      const feed = feedQueue(store, log)
+      undo.defer(() => feed.stop())
+    }
+  }
   const functions = await loadFunctions(options.controllers ? ['api', 'dispatch', 'reconcile', 'tasks', 'tick'] : ['api'], aws.identity)
   if (options.controllers) {
     const sources = await connectEventSources({ aws, databasePort, folder, invoke: invoker(functions), log })
@@ -130,12 +135,6 @@ async function composeFunctions({ options, folder, aws, databasePort, undo }: Pa
   }
   const { handler, settings } = functions.get('api')!
   return functionUrl(handler as unknown as StreamingHandler, settings, log)
-}
-
-async function composeInMemory({ options, adminToken, undo }: Parts): Promise<RequestListener> {
-  const cluster = await startMemoryCluster(options, adminToken, log)
-  undo.defer(() => cluster.stop())
-  return cluster.listener
 }
 
 /** Loading the functions' code takes as long as Java does to start, so it is done meanwhile. What reads the environment comes later. */

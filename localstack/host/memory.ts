@@ -1,24 +1,48 @@
-// --store memory: the same functions' factories on the in-memory reference store. There is no stream and no queue: the store's feed
-// drives the controllers in this process, as it does in tests. Nothing outlives the process.
-import type { RequestListener } from 'node:http'
-import { createApi } from '../../functions/api/app.ts'
-import { nodeListener } from '../../functions/api/node-http.ts'
-import { MASTERS } from '../../shared/auth/types.ts'
+// --store memory: the functions as they are, on the in-memory reference store in DynamoDB's place. There is no stream then, so what
+// the stream and dispatch do together is done here: changes become work on the queue. Nothing outlives the process.
+import { watched } from '../../functions/dispatch/watched.ts'
+import { provideStores, queueOf } from '../../shared/aws/providers.ts'
+import { createDispatch } from '../../shared/pipeline/dispatch.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
-import type { HostOptions } from './options.ts'
+import type { Change } from '../../shared/store/types.ts'
+import { reasonOf } from './host-error.ts'
+import { CLUSTER } from './provision.ts'
 
-export interface MemoryCluster {
-  readonly listener: RequestListener
-  stop(): void
+export interface MemoryFeed {
+  stop(): Promise<void>
 }
 
-export async function startMemoryCluster(options: HostOptions, adminToken: string, log: (line: string) => void): Promise<MemoryCluster> {
-  const { handle } = await createApi({
-    store: new MemoryStore(),
-    serviceCidr: options.serviceCidr,
-    serverAddress: `127.0.0.1:${options.apiPort}`,
-    tokens: [{ token: adminToken, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
-    onError: (error, request) => log(`${request.method} ${request.url}: ${error instanceof Error ? error.stack : String(error)}`),
+/** Must run before the functions are loaded. */
+export function useMemoryStore(): MemoryStore {
+  const store = new MemoryStore()
+  provideStores(() => store)
+  return store
+}
+
+/**
+ * Puts the work that every change asks for on the queue, a turn's changes at a time and in order. From the first change on: what a new
+ * cluster begins with is work, too.
+ */
+export function feedQueue(store: MemoryStore, log: (line: string) => void): MemoryFeed {
+  const dispatch = createDispatch(watched, (error, controller) => log(`dispatch for ${controller}: ${reasonOf(error)}`))
+  let waiting: Change[] = []
+  let sending = Promise.resolve()
+  const send = async () => {
+    const items = dispatch(waiting)
+    waiting = []
+    if (items.length > 0) await queueOf(CLUSTER).send(items)
+  }
+  const stopFeed = store.feed(change => {
+    waiting.push(change)
+    if (waiting.length > 1) return
+    setImmediate(() => {
+      sending = sending.then(send).catch(error => log(`work could not be queued: ${reasonOf(error)}`))
+    })
   })
-  return { listener: nodeListener(handle), stop() {} }
+  return {
+    async stop() {
+      stopFeed()
+      await sending
+    },
+  }
 }

@@ -1,6 +1,7 @@
 // What the functions' environment names, made once per environment and cluster.
 import { DynamoStore } from '../store/dynamodb/store.ts'
 import { type ClusterChange, changeReader, type StreamImage } from '../store/dynamodb/stream.ts'
+import type { FeedingStore } from '../store/types.ts'
 import { dynamoDbClient, schedulerClient, sqsClient } from './clients.ts'
 import { readEnvironment } from './environment.ts'
 import { SqsQueues } from './queues.ts'
@@ -11,9 +12,15 @@ const dynamoDb = once(dynamoDbClient)
 const sqs = once(sqsClient)
 const scheduler = once(schedulerClient)
 
-export const storeOf: (cluster: string) => DynamoStore = each(
-  cluster => new DynamoStore({ client: dynamoDb(), table: readEnvironment(['TABLE_NAME']).TABLE_NAME, cluster }),
-)
+let makeStore: (cluster: string) => FeedingStore = cluster =>
+  new DynamoStore({ client: dynamoDb(), table: readEnvironment(['TABLE_NAME']).TABLE_NAME, cluster })
+
+/** Puts other stores in the place of DynamoDB's, for a process that keeps nothing. Before the first storeOf. */
+export function provideStores(make: (cluster: string) => FeedingStore): void {
+  makeStore = make
+}
+
+export const storeOf: (cluster: string) => FeedingStore = each(cluster => makeStore(cluster))
 
 /** Functions without a Scheduler group in their environment put work off for 15 minutes at most. */
 export const queueOf: (cluster: string) => SqsWorkQueue = each(cluster => {

@@ -7,7 +7,7 @@ import { Cluster } from '../tools/cluster.ts'
 
 let cluster: Cluster
 beforeAll(async () => {
-  cluster = await Cluster.prepare({ flags: ['--no-controllers', '--store', 'memory'] })
+  cluster = await Cluster.prepare({ flags: ['--nodes', '0', '--store', 'memory'] })
   await cluster.start()
 })
 afterAll(() => cluster?.destroy())

@@ -140,7 +140,6 @@ export interface PodPlan {
   readonly uid: string
   readonly restartPolicy: 'Always' | 'OnFailure' | 'Never'
   readonly terminationGracePeriodSeconds: number
-  readonly hostname: string
   /** In the pod's order. */
   readonly containers: readonly ContainerPlan[]
 }

@@ -20,7 +20,6 @@ export async function podPlan(pod: Pod, read: Reader, podIPs: readonly string[])
     uid: pod.metadata.uid ?? '',
     restartPolicy: (pod.spec.restartPolicy ?? 'Always') as PodPlan['restartPolicy'],
     terminationGracePeriodSeconds: pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
-    hostname: pod.spec.hostname ?? pod.metadata.name,
     containers: podContainers(pod).map(entry =>
       containerPlan(
         pod,

@@ -51,7 +51,8 @@ export class KeyMemory {
    */
   needsWakeUp(item: WorkItem, due: number, now: number): boolean {
     const known = this.#touch(item)
-    if (known.wakeUp !== undefined && known.wakeUp > now && known.wakeUp <= due + SLACK_MS) return false
+    // One that is due about now may be the very one that is at work: timers ring up to a millisecond early.
+    if (known.wakeUp !== undefined && known.wakeUp > now + SLACK_MS && known.wakeUp <= due + SLACK_MS) return false
     known.wakeUp = due
     return true
   }

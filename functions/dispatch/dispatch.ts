@@ -1,7 +1,8 @@
-// The table's stream in, work out. Also takes the delay queue's messages that are due, and hands them to the work queue, which
-// alone keeps two workers off one key.
+// The table's stream in, work out, and events for the cluster's owner where there is a bus. Also takes the delay queue's messages that
+// are due: work is handed to the work queue, which alone keeps two workers off one key; events that the bus did not take are offered again.
 import type { AttributeValue, DynamoDBBatchResponse, DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import type { Controller } from '../../shared/controllers/types.ts'
+import { type ChangeBus, type ChangeEvent, eventOf, parseEvent } from '../../shared/pipeline/change-events.ts'
 import { createDispatch } from '../../shared/pipeline/dispatch.ts'
 import type { Log } from '../../shared/pipeline/log.ts'
 import { parseMessage } from '../../shared/pipeline/message.ts'
@@ -15,13 +16,15 @@ export interface DispatchDependencies {
     image: Readonly<Record<string, AttributeValue>>,
   ) => Promise<{ readonly cluster: string; readonly change: Change } | undefined>
   readonly queueOf: (cluster: string) => WorkQueue
+  /** Where every change is published; absent: nowhere. */
+  readonly bus?: ChangeBus
   readonly log: Log
 }
 
 export type DispatchFunction = (event: DynamoDBStreamEvent | SQSEvent) => Promise<DynamoDBBatchResponse | SQSBatchResponse>
 
 export function createDispatchFunction(dependencies: DispatchDependencies): DispatchFunction {
-  const { controllers, log } = dependencies
+  const { controllers, bus, log } = dependencies
   const dispatch = createDispatch(controllers, (error, controller, { collection, key }) =>
     log.error({ error, controller, collection, key }, 'mapping a change to keys failed'),
   )
@@ -41,6 +44,7 @@ export function createDispatchFunction(dependencies: DispatchDependencies): Disp
       }
     }
     for (const [cluster, list] of byCluster) await send(cluster, dispatch(list))
+    if (bus !== undefined) await publish(bus, byCluster)
     return { batchItemFailures: firstFailed === undefined ? [] : [{ itemIdentifier: firstFailed }] }
   }
 
@@ -48,6 +52,11 @@ export function createDispatchFunction(dependencies: DispatchDependencies): Disp
     const failed: string[] = []
     for (const { messageId, body } of Records) {
       try {
+        const event = parseEvent(body)
+        if (event !== undefined) {
+          await publishAgain(event)
+          continue
+        }
         const { cluster, items } = parseMessage(body)
         await send(cluster, items)
       } catch (error) {
@@ -56,6 +65,23 @@ export function createDispatchFunction(dependencies: DispatchDependencies): Disp
       }
     }
     return { batchItemFailures: failed.map(itemIdentifier => ({ itemIdentifier })) }
+  }
+
+  /** After the work is sent: a bus that is slow, or takes nothing, holds up no controller. */
+  async function publish(bus: ChangeBus, byCluster: ReadonlyMap<string, readonly Change[]>): Promise<void> {
+    const events = [...byCluster].flatMap(([cluster, changes]) => changes.map(change => eventOf(cluster, change)))
+    if (events.length === 0) return
+    const left = await bus.publish(events)
+    if (left.length === 0) return
+    log.error({ count: left.length, first: left[0]?.detailType }, 'events were not taken by the bus; they are offered again in a minute')
+    await bus.postpone(left)
+  }
+
+  /** @throws when the bus still does not take it: the message comes again, and at last ends in the queue of failures. */
+  async function publishAgain(event: ChangeEvent): Promise<void> {
+    const left = (await bus?.publish([event])) ?? []
+    if (left.length > 0)
+      throw new Error(`the bus did not take "${event.detailType}" of ${event.detail.namespace ?? ''}/${event.detail.name}`)
   }
 
   async function send(cluster: string, items: readonly WorkItem[]): Promise<void> {

@@ -1,7 +1,10 @@
 import middy from '@middy/core'
+import { changeBus } from '../../shared/aws/event-bus.ts'
 import { changeOf, queueOf } from '../../shared/aws/providers.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
 import { createDispatchFunction } from './dispatch.ts'
 import { watched } from './watched.ts'
 
-export const handler = middy(createDispatchFunction({ controllers: watched, changeOf, queueOf, log: jsonLog('dispatch') }))
+const log = jsonLog('dispatch')
+
+export const handler = middy(createDispatchFunction({ controllers: watched, changeOf, queueOf, bus: changeBus(log), log }))

@@ -1,9 +1,10 @@
 import type { ClusterRoleBinding } from '../api/rbac/v1.ts'
 import { invalid } from '../apimachinery/field-error.ts'
+import { isPathSegmentName } from '../apimachinery/names.ts'
 import { equal } from '../apimachinery/objects.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { columns, since } from './printers/text.ts'
-import { defaultSubjects, pathSegmentName, RBAC, subjectCells, validateBinding } from './rbac.ts'
+import { defaultSubjects, printedRoleRef, RBAC, subjectCells, validateBinding } from './rbac.ts'
 
 const ROLE_KINDS = ['ClusterRole']
 
@@ -21,12 +22,13 @@ export default defineResource<ClusterRoleBinding>({
       defaults: binding => defaultSubjects(binding as ClusterRoleBinding),
     },
   ],
-  validateName: pathSegmentName,
+  // Nearly anything, so that "system:node" is a name.
+  validateName: isPathSegmentName,
   allowCreateOnUpdate: true,
   validate: binding => validateBinding(binding, ROLE_KINDS, false),
   validateUpdate: (binding, old) => [
     ...validateBinding(binding, ROLE_KINDS, false),
-    ...(equal(binding.roleRef, old.roleRef) ? [] : [invalid('roleRef', binding.roleRef, 'cannot change roleRef')]),
+    ...(equal(binding.roleRef, old.roleRef) ? [] : [invalid('roleRef', printedRoleRef(binding.roleRef), 'cannot change roleRef')]),
   ],
   columns: columns('Name, Role, Age, Users+, Groups+, ServiceAccounts+'),
   cells: ({ metadata, roleRef, subjects }, now) => [

@@ -7,7 +7,7 @@ export function validateRules(rules: readonly PolicyRule[] | undefined, namespac
 }
 
 function validateRule(
-  { verbs, apiGroups = [], resources = [], nonResourceURLs = [] }: PolicyRule,
+  { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule,
   path: string,
   namespaced: boolean,
 ): FieldError[] {
@@ -15,7 +15,7 @@ function validateRule(
   if (!verbs || verbs.length === 0) errors.push(required(`${path}.verbs`, 'verbs must contain at least one value'))
   if (nonResourceURLs.length > 0) {
     if (namespaced) errors.push(invalid(`${path}.nonResourceURLs`, nonResourceURLs, 'namespaced rules cannot apply to non-resource URLs'))
-    if (apiGroups.length > 0 || resources.length > 0) {
+    if (apiGroups.length > 0 || resources.length > 0 || resourceNames.length > 0) {
       errors.push(invalid(`${path}.nonResourceURLs`, nonResourceURLs, 'rules cannot apply to both regular resources and non-resource URLs'))
     }
     return errors

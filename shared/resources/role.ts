@@ -1,6 +1,7 @@
 import type { Role } from '../api/rbac/v1.ts'
+import { isPathSegmentName } from '../apimachinery/names.ts'
 import { defineResource } from '../apimachinery/resource.ts'
-import { pathSegmentName, RBAC } from './rbac.ts'
+import { RBAC } from './rbac.ts'
 import { validateRules } from './rbac-rules.ts'
 
 export default defineResource<Role>({
@@ -10,7 +11,8 @@ export default defineResource<Role>({
   kind: 'Role',
   namespaced: true,
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.rbac.v1.Role' }],
-  validateName: pathSegmentName,
+  // Nearly anything, so that "system:node" is a name.
+  validateName: isPathSegmentName,
   allowCreateOnUpdate: true,
   validate: role => validateRules(role.rules, true),
 })

@@ -9,9 +9,9 @@ import type {
   MetricTarget,
 } from '../../api/autoscaling/v2.ts'
 import { forbidden, invalid, notSupported, required } from '../../apimachinery/field-error.ts'
-import { isPathSegmentName } from '../../apimachinery/names.ts'
 import { quantitySign } from '../../apimachinery/quantity.ts'
-import { addInvalid, dnsLabel, type Errors, NOT_POSITIVE, nonNegative, nonNegativeQuantity } from '../validation/checks.ts'
+import { dnsLabel, type Errors, NOT_POSITIVE, nonNegative, nonNegativeQuantity } from '../validation/checks.ts'
+import { pathName } from '../validation/references.ts'
 import { containerResourceName } from '../validation/resource-names.ts'
 
 const MAX_WINDOW = 3600
@@ -37,11 +37,6 @@ function versionProblem({ apiVersion = '' }: Reference, withoutGroup: boolean): 
   const parts = apiVersion.split('/')
   if (parts.length > 2) return `unexpected GroupVersion string: ${apiVersion}`
   return !withoutGroup && parts.length < 2 ? 'apiVersion must specify API group' : undefined
-}
-
-function pathName(value: string | undefined, field: string, errors: Errors, why = ''): void {
-  if (!value) errors.push(required(field, why))
-  else addInvalid(isPathSegmentName(value), field, value, errors)
 }
 
 /** `withoutGroup`: kinds of the core may be meant; undefined when any version goes. */

@@ -133,6 +133,22 @@ export function canonicalIP(value: string, field: string, errors: Errors): void 
   if (canonical !== value) errors.push(invalid(field, value, `must be in canonical form (${JSON.stringify(canonical)})`))
 }
 
+/** The same, for names: what is wrong, without the value. */
+export function ipProblems(value: string): string[] {
+  const address = parseIP(value)
+  if (address === undefined) return [NOT_IP]
+  if (address.leadingZeros) return ['must not have leading 0s']
+  if (address.mapped) return ['must not be an IPv4-mapped IPv6 address']
+  const canonical = formatIP(address)
+  return canonical === value ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`]
+}
+
+/** Whether `part` lies in `whole` and is smaller. */
+export function containsRange(whole: Range, part: Range): boolean {
+  if (whole.address.family !== part.address.family || whole.prefix >= part.prefix) return false
+  return sameBytes(maskedAddress(whole), maskedAddress({ address: part.address, prefix: whole.prefix, leadingZeros: false }))
+}
+
 export function validCIDR(value: string, field: string, errors: Errors, old: readonly string[] = []): void {
   if (old.includes(value)) return
   const range = parseCIDR(value)

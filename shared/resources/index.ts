@@ -12,6 +12,7 @@ import cronJob from './cron-job.ts'
 import csiDriver from './csi-driver.ts'
 import csiNode from './csi-node.ts'
 import csiStorageCapacity from './csi-storage-capacity.ts'
+import customResourceDefinition from './custom-resource-definition.ts'
 import daemonSet from './daemon-set.ts'
 import deployment from './deployment.ts'
 import deviceClass from './device-class.ts'
@@ -90,6 +91,7 @@ const FIXED: readonly ResourceDefinition[] = [
   configMap,
   controllerRevision,
   cronJob,
+  customResourceDefinition,
   csiDriver,
   csiNode,
   csiStorageCapacity,

@@ -61,7 +61,7 @@ export class Worker {
   readonly #sleeping = new Map<string, WorkItem>()
 
   /** How many callers of work() hold a group, and how much of its work is not done yet. */
-  readonly #held = new Map<string, number>()
+  readonly #held = new Map<string, { holders: number; readonly since: number }>()
   readonly #open = new Map<string, number>()
   #idle: (() => void)[] = []
   /** Caused by our own writes, but for groups that somebody else may hold. */
@@ -73,7 +73,7 @@ export class Worker {
     this.#dispatch = createDispatch(options.controllers, (error, controller, { collection, key }) =>
       options.log.error({ error, controller, collection, key }, 'mapping a change to keys failed'),
     )
-    this.#informers = new Informers(options.store)
+    this.#informers = new Informers(options.store, options.clock.now)
     this.#events = new EventLog({ client: options.client, now: options.clock.now, log: options.log })
   }
 
@@ -84,7 +84,11 @@ export class Worker {
    */
   async work(items: readonly WorkItem[], { until }: { readonly until: number }): Promise<void> {
     const groups = new Set(items.map(workGroup))
-    for (const group of groups) this.#held.set(group, (this.#held.get(group) ?? 0) + 1)
+    for (const group of groups) {
+      const held = this.#held.get(group)
+      if (held === undefined) this.#held.set(group, { holders: 1, since: this.#options.clock.now() })
+      else held.holders++
+    }
     for (const item of items) this.#add(item)
     this.#pump()
 
@@ -99,9 +103,9 @@ export class Worker {
 
     // From here on nothing of these groups begins any more, unless somebody else in this process holds them too.
     for (const group of groups) {
-      const holders = this.#held.get(group)! - 1
-      if (holders === 0) this.#held.delete(group)
-      else this.#held.set(group, holders)
+      const held = this.#held.get(group)!
+      held.holders--
+      if (held.holders === 0) this.#held.delete(group)
     }
     const isRunning = () => [...this.#running.values()].some(item => groups.has(workGroup(item)))
     while (isRunning()) await this.#changed()
@@ -121,6 +125,7 @@ export class Worker {
 
   /** Tells the worker of a change that this process wrote, before the stream does. */
   cascade(change: Change): void {
+    this.#informers.wrote(change)
     for (const item of this.#dispatch([change])) this.#offer(item)
     this.#pump()
   }
@@ -137,6 +142,12 @@ export class Worker {
 
   #holds(group: string): boolean {
     return this.#options.alone === true || this.#held.has(group)
+  }
+
+  /** From when on the work of others must be seen. A failure was perhaps for want of that: its retry sees everything. */
+  #needsViewSince(item: WorkItem): number {
+    if (item.failures !== undefined) return Number.POSITIVE_INFINITY
+    return this.#held.get(workGroup(item))?.since ?? Number.POSITIVE_INFINITY
   }
 
   #add(item: WorkItem): void {
@@ -189,7 +200,7 @@ export class Worker {
       return
     }
     const { client, registry, clock, log } = this.#options
-    const view = this.#informers.view()
+    const view = this.#informers.view({ since: this.#needsViewSince(item), atLeast: item.seen })
     const events = this.#recorder(controller)
     const context: ControllerContext = { client, registry, informer: view.informer, events: events.recorder, now: clock.now }
     let outcome: Outcome | undefined

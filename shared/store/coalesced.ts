@@ -16,6 +16,10 @@ export class Coalesced<T> {
     this.#work = work
   }
 
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
   run(): Promise<T> {
     if (this.#running === undefined) return this.#start()
     const start = () => this.#start()

@@ -32,6 +32,13 @@ export class StoreInformer implements Informer {
     return this.#refresh.run()
   }
 
+  /** Brings in what this process has seen already, at no cost. Answers the revision; undefined when nothing was loaded yet. */
+  async catchUpWithSeen(): Promise<number | undefined> {
+    if (this.#revision === undefined) return undefined
+    const { changes, revision } = await this.#store.changesSeen(this.collection, this.#revision)
+    return this.#replay(changes, revision)
+  }
+
   get(key: string): Stored | undefined {
     return this.#items.get(key)
   }
@@ -57,14 +64,23 @@ export class StoreInformer implements Informer {
     if (this.#revision === undefined) return this.#load()
     try {
       const { changes, revision } = await this.#store.changes(this.collection, this.#revision)
-      for (const change of changes) this.#apply(change)
-      this.#revision = revision
-      return revision
+      return this.#replay(changes, revision)
     } catch (error) {
       // Asleep for longer than the log is kept.
       if (error instanceof ExpiredError) return this.#load()
       throw error
     }
+  }
+
+  /** Two who read the log at the same time bring the same changes; the second finds them applied. */
+  #replay(changes: readonly Change[], revision: number): number {
+    for (const change of changes) {
+      if (change.revision <= this.revision) continue
+      this.#apply(change)
+      this.#revision = change.revision
+    }
+    this.#revision = Math.max(this.revision, revision)
+    return this.#revision
   }
 
   async #load(): Promise<number> {

@@ -67,6 +67,10 @@ export class MemoryStore implements FeedingStore {
     return this.#alive(resource).items.get(key)
   }
 
+  recall(resource: GroupResource, key: string): Stored | undefined {
+    return this.#alive(resource).items.get(key)
+  }
+
   async list(resource: GroupResource, options: ListOptions = {}): Promise<ListResult> {
     const collection = this.#alive(resource)
     const at = options.at ?? collection.revision
@@ -97,6 +101,10 @@ export class MemoryStore implements FeedingStore {
   async changes(resource: GroupResource, from: number, { prefix }: ChangesOptions = {}): Promise<ChangesResult> {
     const collection = this.#collection(resource)
     return { changes: after(collection, from, prefix), revision: Math.max(from, collection.revision) }
+  }
+
+  changesSeen(resource: GroupResource, from: number): Promise<ChangesResult> {
+    return this.changes(resource, from)
   }
 
   async *watch(resource: GroupResource, { from, prefix = '', signal }: WatchOptions): AsyncIterable<WatchItem> {

@@ -71,6 +71,12 @@ export interface Store {
   /** The newest state, read strongly. */
   get(collection: GroupResource, key: string): Promise<Stored | undefined>
 
+  /**
+   * What this process last saw of an object, which may not be its newest state; undefined when it has not seen it lately. Costs nothing.
+   * Good for a compare-and-swap, which finds out when it is old.
+   */
+  recall(collection: GroupResource, key: string): Stored | undefined
+
   /** A consistent view at one settled revision, in key order. @throws ExpiredError, FutureError for `at` */
   list(collection: GroupResource, options?: ListOptions): Promise<ListResult>
 
@@ -91,6 +97,9 @@ export interface Store {
    * @throws ExpiredError when changes after `from` are no longer kept.
    */
   changes(collection: GroupResource, from: number, options?: ChangesOptions): Promise<ChangesResult>
+
+  /** As changes(), but only as far as this process has seen them already, its own writes among them. Costs nothing as a rule. */
+  changesSeen(collection: GroupResource, from: number): Promise<ChangesResult>
 
   /**
    * Every change after `from`, in order, until the signal aborts (the iteration then ends without an error).

@@ -55,27 +55,40 @@ export async function updateObject(
 ): Promise<Updated> {
   const { collection, definition } = target.endpoint
   const key = keyOf(target)
-  let current = await machinery.store.get(collection, key)
+  // Like upstream's cached origin: what was seen last will do for a first try, because the store refuses to replace anything newer. Whatever
+  // comes of a state that may be old, other than a write, is looked at again with the newest.
+  const remembered = context.dryRun ? undefined : machinery.store.recall(collection, key)
+  let isNewest = remembered === undefined
+  let current = remembered ?? (await machinery.store.get(collection, key))
   for (let attempt = 0; ; attempt++) {
-    if (current === undefined) {
-      const created = await createAbsent(machinery, target, request, context)
-      return { object: created, created: true }
-    }
-    checkUid(request.uid, current, target)
-    const wanted = await request.desired(toVersion(current.object, target.endpoint))
-    const unconditional = setRevision(wanted, current, target)
     try {
-      return { object: await replace(machinery, target, request, wanted, current, context), created: false }
+      if (current === undefined) {
+        const created = await createAbsent(machinery, target, request, context)
+        return { object: created, created: true }
+      }
+      checkUid(request.uid, current, target)
+      const wanted = await request.desired(toVersion(current.object, target.endpoint))
+      const unconditional = setRevision(wanted, current, target)
+      try {
+        const object = await replace(machinery, target, request, wanted, current, context)
+        if (isNewest || object.metadata.resourceVersion !== String(current.revision)) return { object, created: false }
+      } catch (error) {
+        if (error instanceof NotFoundError) {
+          if (attempt >= UNLIMITED) throw status.notFound(collection, target.name)
+          current = undefined
+          if (definition.allowCreateOnUpdate !== true && request.createAbsent !== true) throw status.notFound(collection, target.name)
+        } else if (error instanceof ConflictError && isNewest) {
+          if (attempt >= (unconditional ? UNLIMITED : (request.retries ?? 0))) throw status.modifiedConflict(collection, target.name)
+          current = error.current
+        } else throw error
+        continue
+      }
     } catch (error) {
-      if (error instanceof NotFoundError) {
-        if (attempt >= UNLIMITED) throw status.notFound(collection, target.name)
-        current = undefined
-        if (definition.allowCreateOnUpdate !== true && request.createAbsent !== true) throw status.notFound(collection, target.name)
-      } else if (error instanceof ConflictError) {
-        if (attempt >= (unconditional ? UNLIMITED : (request.retries ?? 0))) throw status.modifiedConflict(collection, target.name)
-        current = error.current
-      } else throw error
+      if (isNewest) throw error
     }
+    isNewest = true
+    current = await machinery.store.get(collection, key)
+    attempt--
   }
 }
 

@@ -50,6 +50,11 @@ export class CollectionLog {
     return this.#position
   }
 
+  /** Changes after this are in memory. */
+  get start(): number {
+    return this.#bufferStart
+  }
+
   /** A revision that was settled before the call, from which on the log is there. */
   async settled(): Promise<number> {
     await this.#begin()
@@ -105,8 +110,8 @@ export class CollectionLog {
 
   #accept(revision: number, change: Change | undefined): void {
     this.#position = revision
-    if (change === undefined || revision <= this.#bufferStart) return
-    this.#buffer.push(change)
+    if (change === undefined) return
+    if (revision > this.#bufferStart) this.#buffer.push(change)
     if (this.#buffer.length >= 2 * KEEP) {
       const dropped = this.#buffer.splice(0, this.#buffer.length - KEEP)
       this.#bufferStart = dropped.at(-1)!.revision

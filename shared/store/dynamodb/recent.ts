@@ -20,6 +20,17 @@ export class Recent {
     return entry?.known.revision === revision ? entry.known : undefined
   }
 
+  /** The newest state that is known. */
+  newest(collection: string, key: string): Known | undefined {
+    return this.#known.get(`${collection} ${key}`)?.known
+  }
+
+  remove(collection: string, key: string): void {
+    const id = `${collection} ${key}`
+    this.#bytes -= this.#known.get(id)?.bytes ?? 0
+    this.#known.delete(id)
+  }
+
   add(collection: string, known: Known, bytes: number): void {
     const id = `${collection} ${known.key}`
     const old = this.#known.get(id)

@@ -2,6 +2,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { GroupResource, KubeObject } from '../../apimachinery/types.ts'
 import { type Clock, systemClock } from '../../clock.ts'
+import { Coalesced } from '../coalesced.ts'
+import { page } from '../ordered-items.ts'
 import { collectionName, timeToLive } from '../revisions.ts'
 import type {
   Change,
@@ -14,14 +16,15 @@ import type {
   WatchItem,
   WatchOptions,
 } from '../types.ts'
-import { ConflictError, NotFoundError } from '../types.ts'
+import { ConflictError, ExpiredError, NotFoundError } from '../types.ts'
 import { CollectionLog } from './collection-log.ts'
 import { decodeChange, decodeObject } from './decode.ts'
 import { Head } from './head.ts'
-import { bytesOf, GONE_ATTRIBUTE, type Item, numberOf, partition, TTL_ATTRIBUTE, textOf } from './items.ts'
-import { listPage } from './list.ts'
+import { bytesOf, GONE_ATTRIBUTE, type Item, LOG_FIELDS, numberOf, partition, TTL_ATTRIBUTE, textOf } from './items.ts'
+import { type ListSource, listPage } from './list.ts'
 import { Poller, type PollTimes } from './poller.ts'
 import { type Known, Recent } from './recent.ts'
+import { Snapshot } from './snapshot.ts'
 import { Table } from './table.ts'
 import { type Intent, type WriteOptions, write } from './write.ts'
 
@@ -42,7 +45,15 @@ interface Collection {
   readonly head: Head
   readonly log: CollectionLog
   readonly poller: Poller
+  /** Reads of single objects that are wanted now. */
+  readonly gets: Map<string, Coalesced<Known | undefined>>
+  snapshot: Promise<Snapshot | undefined> | undefined
+  lists: number
+  /** The collection was too large for a snapshot; ms since the epoch. */
+  noSnapshotUntil: number
 }
+
+const TOO_LARGE_FOR_MS = 600_000
 
 /** A watch on AWS sees a change of another process after 150 ms on average, and costs two reads a second when idle. */
 const POLL: PollTimes = { shortest: 20, longest: 500 }
@@ -80,17 +91,55 @@ export class DynamoStore implements FeedingStore {
     return known === undefined ? undefined : stored(known)
   }
 
+  recall(resource: GroupResource, key: string): Stored | undefined {
+    if (timeToLive(resource) !== undefined) return undefined
+    const known = this.#recent.newest(collectionName(resource), key)
+    return known === undefined ? undefined : stored(known)
+  }
+
   async list(resource: GroupResource, options: ListOptions = {}): Promise<ListResult> {
     const collection = this.#collection(resource)
-    return listPage(
-      {
-        table: this.#table,
-        objects: collection.objects,
-        log: collection.log,
-        decode: async item => (this.#isAlive(item) ? stored(await this.#decode(collection, item)) : undefined),
-      },
-      options,
-    )
+    if (options.at === undefined && timeToLive(resource) === undefined) {
+      const snapshot = await this.#snapshot(collection)
+      if (snapshot !== undefined) {
+        try {
+          const revision = await snapshot.refresh()
+          return { ...page(snapshot.list(options.prefix), options), revision }
+        } catch (error) {
+          if (!(error instanceof ExpiredError)) throw error
+          collection.snapshot = undefined
+        }
+      }
+    }
+    return listPage(this.#source(collection), options)
+  }
+
+  /** Kept from the second list on: what is listed once may be listed never again. */
+  async #snapshot(collection: Collection): Promise<Snapshot | undefined> {
+    const now = this.#clock.now()
+    collection.lists++
+    if (collection.lists === 1 || now < collection.noSnapshotUntil) return undefined
+    collection.snapshot ??= Snapshot.load(this.#source(collection))
+    try {
+      const snapshot = await collection.snapshot
+      if (snapshot === undefined) {
+        collection.snapshot = undefined
+        collection.noSnapshotUntil = now + TOO_LARGE_FOR_MS
+      }
+      return snapshot
+    } catch (error) {
+      collection.snapshot = undefined
+      throw error
+    }
+  }
+
+  #source(collection: Collection): ListSource {
+    return {
+      table: this.#table,
+      objects: collection.objects,
+      log: collection.log,
+      decode: async item => (this.#isAlive(item) ? stored(await this.#decode(collection, item)) : undefined),
+    }
   }
 
   async revision(resource: GroupResource): Promise<number> {
@@ -116,6 +165,14 @@ export class DynamoStore implements FeedingStore {
     await log.sync()
     const { changes, revision } = await log.after(from)
     return { changes: withPrefix(changes, prefix), revision: Math.max(from, revision) }
+  }
+
+  async changesSeen(resource: GroupResource, from: number): Promise<ChangesResult> {
+    const { log } = this.#collection(resource)
+    // Not known at all: looking is what is left.
+    if (log.position === undefined || from < log.start) return this.changes(resource, from)
+    const { changes, revision } = await log.after(from)
+    return { changes, revision: Math.max(from, revision) }
   }
 
   async *watch(resource: GroupResource, { from, prefix = '', signal }: WatchOptions): AsyncIterable<WatchItem> {
@@ -173,14 +230,43 @@ export class DynamoStore implements FeedingStore {
       head,
       pk: partition(cluster, 'l', resource),
       clock: this.#clock,
-      decode: item => decodeChange(table, cluster, resource, item),
+      decode: async item => {
+        const change = await decodeChange(table, cluster, resource, item)
+        this.#remember(name, change, (bytesOf(item, 'body')?.length ?? 0) / 2, numberOf(item, LOG_FIELDS.parts) ?? 0)
+        return change
+      },
       onChange: change => poller.changed(change),
     })
     const poller = new Poller(() => log.sync(), this.#poll, this.#clock)
-    return { resource, name, objects: partition(cluster, 'o', resource), head, log, poller }
+    return {
+      resource,
+      name,
+      objects: partition(cluster, 'o', resource),
+      head,
+      log,
+      poller,
+      gets: new Map(),
+      snapshot: undefined,
+      lists: 0,
+      noSnapshotUntil: 0,
+    }
   }
 
+  /** Many who want the same object at the same time share one read, which begins after the last of them asked. */
   async #get(collection: Collection, key: string): Promise<Known | undefined> {
+    let get = collection.gets.get(key)
+    if (get === undefined) {
+      get = new Coalesced(() => this.#read(collection, key))
+      collection.gets.set(key, get)
+    }
+    try {
+      return await get.run()
+    } finally {
+      if (!get.isRunning) collection.gets.delete(key)
+    }
+  }
+
+  async #read(collection: Collection, key: string): Promise<Known | undefined> {
     const item = await this.#table.get(collection.objects, key)
     return item === undefined || !this.#isAlive(item) ? undefined : this.#decode(collection, item)
   }
@@ -197,11 +283,16 @@ export class DynamoStore implements FeedingStore {
   async #commit(intent: Intent): Promise<Stored> {
     const collection = this.#collection(intent.collection)
     const { change, known, bytes } = await write(this.#write, collection.head, { ...intent, collection: collection.resource })
-    if (intent.type !== 'deleted') this.#recent.add(collection.name, known, bytes)
+    this.#remember(collection.name, change, bytes, known.parts)
     collection.log.absorb(change)
     collection.poller.hint()
     for (const listener of this.#listeners) listener(change)
     return stored(known)
+  }
+
+  #remember(name: string, { type, key, revision, object }: Change, bytes: number, parts: number): void {
+    if (type !== 'deleted') this.#recent.add(name, { key, revision, object, parts }, bytes)
+    else if ((this.#recent.newest(name, key)?.revision ?? revision) <= revision) this.#recent.remove(name, key)
   }
 
   async #decode(collection: Collection, item: Item): Promise<Known> {

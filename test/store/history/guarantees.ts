@@ -121,7 +121,7 @@ const readsAreFresh: Guarantee = ({ writes, lists, revisions, informers, reads, 
   for (const [what, records] of [
     ['list', now],
     ['revision', revisions],
-    ['informer', informers],
+    ['informer', informers.filter(informer => informer.isFresh)],
   ] as const) {
     for (const { revision, start, process } of records) {
       const newest = newestBefore(start)

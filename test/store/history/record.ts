@@ -39,6 +39,8 @@ export interface RevisionRecord extends Span {
 }
 
 export interface InformerRecord extends Span {
+  /** It looked at the log, and did not only bring in what was known. */
+  readonly isFresh: boolean
   readonly revision: number
   readonly items: readonly Stored[]
 }

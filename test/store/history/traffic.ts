@@ -16,7 +16,11 @@ export interface TrafficOptions {
   readonly sleep: (milliseconds: number) => Promise<void>
   readonly open: () => Process
   /** A refresh of an informer over the store, and what it shows then. */
-  readonly informer: (store: Store) => { refresh(): Promise<number>; list(): readonly Stored[] }
+  readonly informer: (store: Store) => {
+    refresh(): Promise<number>
+    catchUpWithSeen(): Promise<number | undefined>
+    list(): readonly Stored[]
+  }
   readonly processes: number
   readonly workers: number
   readonly operations: number
@@ -105,7 +109,8 @@ class Life {
 
   async #write(key: string): Promise<void> {
     // Mostly what is there; sometimes what was there once.
-    const known = this.#seen.get(key) ?? (this.#chance(0.8) ? await this.#get(key) : undefined)
+    const remembered = this.#chance(0.3) ? this.#process.store.recall(collection, key) : undefined
+    const known = remembered ?? this.#seen.get(key) ?? (this.#chance(0.8) ? await this.#get(key) : undefined)
     const type = known === undefined ? 'created' : this.#chance(0.75) ? 'updated' : 'deleted'
     const mark = `m${++this.#clock.marks}`
     const object: Marked = { apiVersion: 'example.com/v1', kind: 'Doc', metadata: splitKey(key), mark }
@@ -187,9 +192,10 @@ class Life {
     await this.#span(
       async () => {
         const informer = this.#informer
-        const revision = await informer.refresh()
+        const seen = this.#chance(0.3) ? await informer.catchUpWithSeen() : undefined
+        const revision = seen ?? (await informer.refresh())
         // Read at once: the next refresh changes it.
-        return { revision, items: informer.list() }
+        return { revision, items: informer.list(), isFresh: seen === undefined }
       },
       (span, result) => {
         if ('value' in result) this.#history.informers.push({ ...span, ...result.value })

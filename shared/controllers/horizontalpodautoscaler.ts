@@ -13,6 +13,7 @@ import type { KubeObject, LabelSelector } from '../apimachinery/types.ts'
 import { amount } from '../scheduling/resources.ts'
 import { HORIZONTAL_POD_AUTOSCALERS, PODS } from './collections.ts'
 import { withCondition } from './conditions.ts'
+import { equal } from './equality.ts'
 import { limit, type Memory, newMemory } from './hpa/behavior.ts'
 import { byAverage, byUtilization, byValue, byValuePerPod, groupPods, requestOf, TOLERANCE } from './hpa/calculate.ts'
 import type { MetricsSource } from './hpa/metrics.ts'
@@ -21,7 +22,6 @@ import { messageOf } from './replicas.ts'
 import { writeStatus } from './status.ts'
 import { timestamp } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
-import { own } from './watches.ts'
 
 const PERIOD_S = 15
 
@@ -32,7 +32,16 @@ export function horizontalPodAutoscaling(metrics: MetricsSource): Controller {
   return {
     name: 'horizontalpodautoscaler',
     component: 'horizontal-pod-autoscaler',
-    watches: [own(HORIZONTAL_POD_AUTOSCALERS)],
+    watches: [
+      {
+        // Not its own status: it comes back by itself.
+        resource: HORIZONTAL_POD_AUTOSCALERS,
+        keys({ type, key, object, previous }) {
+          const [now, before] = [object as HorizontalPodAutoscaler, previous as HorizontalPodAutoscaler | undefined]
+          return type === 'deleted' || (before !== undefined && equal(before.spec, now.spec)) ? [] : [key]
+        },
+      },
+    ],
     async reconcile(key, context): Promise<Outcome | undefined> {
       const autoscaler = (await context.informer(HORIZONTAL_POD_AUTOSCALERS)).get(key)?.object as HorizontalPodAutoscaler | undefined
       if (autoscaler?.spec === undefined) return undefined

@@ -1,14 +1,14 @@
 // Node lifecycle: taints that follow conditions, nodes that fall silent, and pods that are not ready because their node is not.
 
 import type { Lease } from '../api/coordination/v1.ts'
-import type { Node, Pod } from '../api/core/v1.ts'
+import type { Node, Pod, Taint } from '../api/core/v1.ts'
 import { objectKey } from '../apimachinery/types.ts'
 import { capacityOf } from '../pods/ours.ts'
 import type { Informer } from '../store/types.ts'
 import { all } from './bursts.ts'
 import { LEASES, NODES, PODS } from './collections.ts'
 import { equal } from './equality.ts'
-import { GRACE_MS, lastSeen, readiness, unknownConditions, wantedTaints } from './node-health.ts'
+import { GRACE_MS, lastSeen, NOT_READY, readiness, UNREACHABLE, unknownConditions, wantedTaints } from './node-health.ts'
 import { unlessGone } from './owners.ts'
 import { isReady } from './pods.ts'
 import { earliest, requeueAt, timestamp } from './time.ts'
@@ -37,17 +37,21 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
     const conditions = unknownConditions(node, now())
     if (!equal(conditions, node.status?.conditions)) {
       node = await client.updateStatus<Node>(NODES, { ...node, status: { ...node.status, conditions } })
-      tellNotReady(node, context)
     }
   }
   const { taints, next } = wantedTaints(node, now())
   if (!equal(taints, node.spec?.taints ?? [])) {
+    if (isOut(taints) && !isOut(node.spec?.taints)) tellNotReady(node, context)
     node = await client.update<Node>(NODES, { ...node, spec: { ...node.spec, taints: [...taints] } })
   }
   const ready = readiness(node)
   if (ready === 'False' || ready === 'Unknown') await markPods(node, context)
   return requeueAt(earliest(next, silence !== undefined && silence > now() ? silence : undefined), now())
 }
+
+/** Whether new pods are kept away because the node is not ready. */
+const isOut = (taints: readonly Taint[] | undefined): boolean =>
+  taints?.some(({ key, effect }) => effect === 'NoSchedule' && (key === NOT_READY || key === UNREACHABLE)) ?? false
 
 /** When the node will have been silent for too long (ms since the epoch); undefined when that is known already. */
 async function silentFrom(node: Node, { informer }: ControllerContext): Promise<number | undefined> {

@@ -14,7 +14,7 @@ import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES } f
 import { equal } from './equality.ts'
 import { isFinished } from './pods.ts'
 import { writeStatus } from './status.ts'
-import { timestamp } from './time.ts'
+import { parseTime, timestamp } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
 import {
   BETA_PROVISIONER,
@@ -32,6 +32,9 @@ import {
   waitsForConsumer,
 } from './volumes/binding.ts'
 import { keyOf, splitName } from './watches.ts'
+
+/** Whoever makes a volume for a claim has so long to name one in the other: only then is it offered to claims that have been waiting. */
+const RESERVATION_MS = 5_000
 
 const BY_CLASS = 'class'
 const PENDING = 'pending-class'
@@ -264,8 +267,11 @@ class Binder {
   async volume(volume: PersistentVolume): Promise<Outcome | undefined> {
     const reference = volume.spec?.claimRef
     if (reference === undefined || !reference.uid) {
-      await this.#volumePhase(volume, 'Available')
+      const { status } = await this.#volumePhase(volume, 'Available')
+      const now = this.#context.now()
+      const offered = (parseTime(status?.lastPhaseTransitionTime ?? '') || 0) + RESERVATION_MS
       const reserved = reference === undefined ? [] : [objectKey(reference.namespace, reference.name ?? '')]
+      if (offered > now) return { also: reserved, requeueAfter: (offered - now) / 1000 }
       return { also: [...reserved, ...this.waiting([volumeClass(volume)])] }
     }
     const claim = await this.#claimOf(volume)

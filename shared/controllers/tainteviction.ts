@@ -1,7 +1,7 @@
 // Taint eviction: pods leave nodes whose NoExecute taints they do not tolerate, or tolerate only for a while.
 import type { Node, Pod, Taint } from '../api/core/v1.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
-import { objectKey } from '../apimachinery/types.ts'
+import { objectKey, splitKey } from '../apimachinery/types.ts'
 import { tolerates } from '../scheduling/node-affinity.ts'
 import { all } from './bursts.ts'
 import { NODES, PODS } from './collections.ts'
@@ -11,6 +11,7 @@ import { unlessGone } from './owners.ts'
 import { isFinished } from './pods.ts'
 import { earliest, parseTime, requeueAt, timestamp } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
+import { splitName } from './watches.ts'
 
 const noExecute = (node: Node | undefined): Taint[] => node?.spec?.taints?.filter(({ effect }) => effect === 'NoExecute') ?? []
 
@@ -39,7 +40,12 @@ function taintsChanged({ metadata }: Node): number {
   return Math.max(parseTime(metadata.creationTimestamp ?? '') || 0, ...times)
 }
 
+/** "/freed:<node> <taints that went>": evictions that were on their way are off. */
+const FREED = 'freed'
+
 async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
+  const target = splitName(splitKey(key).name)
+  if (target.about === FREED) return cancelled(target.name, context)
   const node = (await context.informer(NODES)).get(key)?.object as Node | undefined
   const taints = noExecute(node)
   if (node === undefined || taints.length === 0) return undefined
@@ -58,6 +64,20 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   }
   await all(leaving, pod => evict(pod, context))
   return requeueAt(next, now)
+}
+
+async function cancelled(what: string, { informer, events, now }: ControllerContext): Promise<undefined> {
+  const space = what.indexOf(' ')
+  const name = what.slice(0, space)
+  const before = JSON.parse(what.slice(space + 1)) as Taint[]
+  const node = (await informer(NODES)).get(objectKey(undefined, name))?.object as Node | undefined
+  const left = noExecute(node)
+  for (const pod of podsOn(await informer(PODS), name)) {
+    if (isFinished(pod) || pod.metadata.deletionTimestamp !== undefined) continue
+    const wasDue = evictionTime(pod, before, now) !== undefined
+    if (!wasDue || evictionTime(pod, left, now) !== undefined) continue
+    void events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${pod.metadata.namespace}/${pod.metadata.name}`)
+  }
 }
 
 async function evict(pod: Pod, { client, events, now }: ControllerContext): Promise<void> {
@@ -96,9 +116,13 @@ export const taintEvictionController: Controller = {
   watches: [
     {
       resource: NODES,
-      keys({ type, key, object, previous }) {
+      *keys({ type, key, object, previous }) {
         const taints = noExecute(object as Node)
-        return type !== 'deleted' && taints.length > 0 && !equal(taints, noExecute(previous as Node | undefined)) ? [key] : []
+        const before = noExecute(previous as Node | undefined)
+        if (type === 'deleted' || equal(taints, before)) return
+        if (taints.length > 0) yield key
+        const gone = before.filter(taint => !taints.some(other => other.key === taint.key && other.value === taint.value))
+        if (gone.length > 0) yield objectKey(undefined, `${FREED}:${object.metadata.name} ${JSON.stringify(gone)}`)
       },
     },
     {

@@ -8,9 +8,10 @@ import { newestDefault } from './default-class.ts'
 const STORAGE_CLASSES = { group: 'storage.k8s.io', resource: 'storageclasses' }
 const IS_DEFAULT = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class']
 const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class'
-const FINALIZERS: Readonly<Record<string, string>> = {
-  persistentvolumeclaims: 'kubernetes.io/pvc-protection',
-  persistentvolumes: 'kubernetes.io/pv-protection',
+const FINALIZERS: Readonly<Record<string, { readonly group: string; readonly finalizer: string }>> = {
+  persistentvolumeclaims: { group: '', finalizer: 'kubernetes.io/pvc-protection' },
+  persistentvolumes: { group: '', finalizer: 'kubernetes.io/pv-protection' },
+  volumeattributesclasses: { group: 'storage.k8s.io', finalizer: 'kubernetes.io/vac-protection' },
 }
 
 export const defaultStorageClass: AdmissionPlugin = {
@@ -29,8 +30,9 @@ export const storageObjectInUseProtection: AdmissionPlugin = {
   name: 'StorageObjectInUseProtection',
   mutate(attributes) {
     const { resource } = attributes.endpoint.collection
-    const finalizer = FINALIZERS[resource]
-    if (finalizer === undefined || !concerns(attributes, '', resource, 'CREATE')) return
+    const protection = FINALIZERS[resource]
+    if (protection === undefined || !concerns(attributes, protection.group, resource, 'CREATE')) return
+    const { finalizer } = protection
     const { metadata } = objectOf(attributes)
     if (!metadata.finalizers?.includes(finalizer)) metadata.finalizers = [...(metadata.finalizers ?? []), finalizer]
   },

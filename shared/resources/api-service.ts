@@ -1,6 +1,7 @@
 import type { APIService } from '../api/apiregistration/v1.ts'
 import { invalid } from '../apimachinery/field-error.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import { defaultServicePort } from './admission-defaults.ts'
 import { columns, since, UNKNOWN } from './printers/text.ts'
 import { apartFromStatus } from './strategy.ts'
 
@@ -19,7 +20,16 @@ export default defineResource<APIService>({
   kind: 'APIService',
   namespaced: false,
   categories: ['api-extensions'],
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService' }],
+  versions: [
+    {
+      version: 'v1',
+      storage: true,
+      schema: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService',
+      defaults(object) {
+        defaultServicePort((object as APIService).spec?.service)
+      },
+    },
+  ],
   // "v1." is the core group's: what the name must be is said by validate.
   validateName: () => [],
   prepareForCreate(service) {

@@ -9,7 +9,17 @@ export default defineResource<FlowSchema>({
   singular: 'flowschema',
   kind: 'FlowSchema',
   namespaced: false,
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.flowcontrol.v1.FlowSchema' }],
+  versions: [
+    {
+      version: 'v1',
+      storage: true,
+      schema: 'io.k8s.api.flowcontrol.v1.FlowSchema',
+      defaults(object) {
+        const { spec } = object as FlowSchema
+        if (spec !== undefined) spec.matchingPrecedence ||= 1000
+      },
+    },
+  ],
   ...apartFromStatus,
   generation: specChanged,
   parts: { status: {} },

@@ -1,5 +1,6 @@
 import type { MutatingAdmissionPolicyBinding } from '../api/admissionregistration/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import { defaultMatch } from './admission-defaults.ts'
 import { columns, since, UNSET } from './printers/text.ts'
 import { specChanged } from './strategy.ts'
 
@@ -11,7 +12,16 @@ export default defineResource<MutatingAdmissionPolicyBinding>({
   namespaced: false,
   storedUpstreamAs: 'admissionregistration.k8s.io/v1beta1',
   categories: ['api-extensions'],
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding' }],
+  versions: [
+    {
+      version: 'v1',
+      storage: true,
+      schema: 'io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding',
+      defaults(object) {
+        defaultMatch((object as MutatingAdmissionPolicyBinding).spec?.matchResources)
+      },
+    },
+  ],
   generation: specChanged,
   columns: columns('Name, PolicyName, ParamRef, Age'),
   cells: ({ metadata, spec }, now) => {

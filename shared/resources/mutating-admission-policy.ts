@@ -1,5 +1,6 @@
 import type { MutatingAdmissionPolicy } from '../api/admissionregistration/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import { defaultMatch } from './admission-defaults.ts'
 import { columns, since, UNSET } from './printers/text.ts'
 import { specChanged } from './strategy.ts'
 
@@ -11,7 +12,19 @@ export default defineResource<MutatingAdmissionPolicy>({
   namespaced: false,
   storedUpstreamAs: 'admissionregistration.k8s.io/v1beta1',
   categories: ['api-extensions'],
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy' }],
+  versions: [
+    {
+      version: 'v1',
+      storage: true,
+      schema: 'io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy',
+      defaults(object) {
+        const { spec } = object as MutatingAdmissionPolicy
+        if (spec === undefined) return
+        spec.failurePolicy ??= 'Fail'
+        defaultMatch(spec.matchConstraints)
+      },
+    },
+  ],
   generation: specChanged,
   columns: columns('Name, Mutations:integer, ParamKind, Age'),
   cells: ({ metadata, spec }, now) => [

@@ -1,6 +1,7 @@
 import type { MutatingWebhookConfiguration } from '../api/admissionregistration/v1.ts'
 import { equal } from '../apimachinery/objects.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import { defaultWebhook } from './admission-defaults.ts'
 import { columns, since } from './printers/text.ts'
 
 export default defineResource<MutatingWebhookConfiguration>({
@@ -10,7 +11,19 @@ export default defineResource<MutatingWebhookConfiguration>({
   kind: 'MutatingWebhookConfiguration',
   namespaced: false,
   categories: ['api-extensions'],
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration' }],
+  versions: [
+    {
+      version: 'v1',
+      storage: true,
+      schema: 'io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration',
+      defaults(object) {
+        for (const webhook of (object as MutatingWebhookConfiguration).webhooks ?? []) {
+          defaultWebhook(webhook)
+          webhook.reinvocationPolicy ??= 'Never'
+        }
+      },
+    },
+  ],
   generation: (object, old) => !equal(object.webhooks, old.webhooks),
   columns: columns('Name, Webhooks:integer, Age'),
   cells: ({ metadata, webhooks }, now) => [metadata.name, (webhooks ?? []).length, since(metadata.creationTimestamp, now)],

@@ -9,7 +9,28 @@ export default defineResource<PriorityLevelConfiguration>({
   singular: 'prioritylevelconfiguration',
   kind: 'PriorityLevelConfiguration',
   namespaced: false,
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.flowcontrol.v1.PriorityLevelConfiguration' }],
+  versions: [
+    {
+      version: 'v1',
+      storage: true,
+      schema: 'io.k8s.api.flowcontrol.v1.PriorityLevelConfiguration',
+      defaults(object) {
+        const { spec } = object as PriorityLevelConfiguration
+        if (spec?.exempt !== undefined) {
+          spec.exempt.nominalConcurrencyShares ??= 0
+          spec.exempt.lendablePercent ??= 0
+        }
+        if (spec?.limited === undefined) return
+        spec.limited.nominalConcurrencyShares ??= 30
+        spec.limited.lendablePercent ??= 0
+        const queuing = spec.limited.limitResponse?.queuing
+        if (queuing === undefined) return
+        queuing.handSize ||= 8
+        queuing.queues ||= 64
+        queuing.queueLengthLimit ||= 50
+      },
+    },
+  ],
   ...apartFromStatus,
   generation: specChanged,
   parts: { status: {} },

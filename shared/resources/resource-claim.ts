@@ -1,5 +1,6 @@
 import type { ResourceClaim } from '../api/resource/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import { defaultDevices } from './device-defaults.ts'
 import { columns, since } from './printers/text.ts'
 import { apartFromStatus } from './strategy.ts'
 
@@ -18,7 +19,16 @@ export default defineResource<ResourceClaim>({
   singular: 'resourceclaim',
   kind: 'ResourceClaim',
   namespaced: true,
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.resource.v1.ResourceClaim' }],
+  versions: [
+    {
+      version: 'v1',
+      storage: true,
+      schema: 'io.k8s.api.resource.v1.ResourceClaim',
+      defaults(object) {
+        defaultDevices((object as ResourceClaim).spec?.devices)
+      },
+    },
+  ],
   ...apartFromStatus,
   parts: { status: {} },
   columns: columns('Name, State, Age'),

@@ -1,5 +1,6 @@
 import type { ValidatingAdmissionPolicyBinding } from '../api/admissionregistration/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import { defaultMatch } from './admission-defaults.ts'
 import { columns, since, UNSET } from './printers/text.ts'
 import { specChanged } from './strategy.ts'
 
@@ -10,7 +11,16 @@ export default defineResource<ValidatingAdmissionPolicyBinding>({
   kind: 'ValidatingAdmissionPolicyBinding',
   namespaced: false,
   categories: ['api-extensions'],
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding' }],
+  versions: [
+    {
+      version: 'v1',
+      storage: true,
+      schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding',
+      defaults(object) {
+        defaultMatch((object as ValidatingAdmissionPolicyBinding).spec?.matchResources)
+      },
+    },
+  ],
   generation: specChanged,
   columns: columns('Name, PolicyName, ParamRef, Age'),
   cells: ({ metadata, spec }, now) => {

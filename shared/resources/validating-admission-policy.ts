@@ -1,5 +1,6 @@
 import type { ValidatingAdmissionPolicy } from '../api/admissionregistration/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import { defaultMatch } from './admission-defaults.ts'
 import { columns, since, UNSET } from './printers/text.ts'
 import { apartFromStatus, specChanged } from './strategy.ts'
 
@@ -10,7 +11,19 @@ export default defineResource<ValidatingAdmissionPolicy>({
   kind: 'ValidatingAdmissionPolicy',
   namespaced: false,
   categories: ['api-extensions'],
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy' }],
+  versions: [
+    {
+      version: 'v1',
+      storage: true,
+      schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy',
+      defaults(object) {
+        const { spec } = object as ValidatingAdmissionPolicy
+        if (spec === undefined) return
+        spec.failurePolicy ??= 'Fail'
+        defaultMatch(spec.matchConstraints)
+      },
+    },
+  ],
   ...apartFromStatus,
   generation: specChanged,
   parts: { status: {} },

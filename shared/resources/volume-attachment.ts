@@ -1,7 +1,7 @@
 import type { VolumeAttachment } from '../api/storage/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { columns, since } from './printers/text.ts'
-import { apartFromStatus } from './strategy.ts'
+import { keep, statusPart } from './strategy.ts'
 
 export default defineResource<VolumeAttachment>({
   group: 'storage.k8s.io',
@@ -10,10 +10,21 @@ export default defineResource<VolumeAttachment>({
   kind: 'VolumeAttachment',
   namespaced: false,
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.storage.v1.VolumeAttachment' }],
-  ...apartFromStatus,
+  prepareForCreate(attachment) {
+    attachment.status = { attached: false }
+  },
+  prepareForUpdate: (attachment, old) => keep(attachment, old, 'status'),
   allowUnconditionalUpdate: false,
-  parts: { status: {} },
-  columns: columns('Name, Attacher, PV, Node, Attached:boolean, Age'),
+  deletion: { returnsObject: true },
+  parts: {
+    status: {
+      ...statusPart<VolumeAttachment>({ keepMetadata: ['labels', 'annotations', 'finalizers', 'ownerReferences'] }),
+      resetFields: [['metadata'], ['spec']],
+    },
+  },
+  columns: columns('Name, Attacher, PV, Node, Attached:boolean, Age').map(column =>
+    column.name === 'Attacher' ? { ...column, format: 'name' } : column,
+  ),
   cells: ({ metadata, spec, status }, now) => [
     metadata.name,
     spec.attacher,

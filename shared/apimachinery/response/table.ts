@@ -47,6 +47,15 @@ export function tableOf(
   const { definition } = endpoint
   const columns = definition.columns ?? DEFAULT_COLUMNS
   const { cells = defaultCells } = definition
+  const row = (object: KubeObject) => {
+    const conditions = definition.rowConditions?.(object)
+    return {
+      // A bookmark's object has no name.
+      cells: cells.call(definition, object, options.now).map(cell => (cell === undefined ? '' : cell)),
+      ...(conditions === undefined || conditions.length === 0 ? {} : { conditions }),
+      object: includedObject(object, options),
+    }
+  }
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.version}`,
@@ -54,15 +63,8 @@ export function tableOf(
     columnDefinitions: options.withColumns
       ? columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({ name, type, format, description, priority }))
       : null,
-    rows: objects.map(object => {
-      const conditions = definition.rowConditions?.(object)
-      return {
-        // A bookmark's object has no name.
-        cells: cells.call(definition, object, options.now).map(cell => (cell === undefined ? '' : cell)),
-        ...(conditions === undefined || conditions.length === 0 ? {} : { conditions }),
-        object: includedObject(object, options),
-      }
-    }),
+    // Upstream has two makers of tables: the one for kinds without columns of their own writes no rows as null.
+    rows: objects.length === 0 && definition.columns === undefined ? null : objects.map(row),
   }
 }
 

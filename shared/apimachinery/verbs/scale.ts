@@ -39,7 +39,7 @@ export function scaleOf(object: KubeObject, strategy: ScaleStrategy): Scale {
 }
 
 const columns: readonly Column[] = [
-  { name: 'Name', type: 'string', format: 'name' },
+  { name: 'Name', type: 'string' },
   { name: 'Desired', type: 'integer' },
   { name: 'Available', type: 'integer' },
   { name: 'Age', type: 'string' },

@@ -1,6 +1,7 @@
 // Requests for subresources: parts of an object, its scale, and actions upon it.
 import type { RequestContext } from '../context.ts'
 import type { Machinery, Target } from '../machinery.ts'
+import { clone } from '../objects.ts'
 import type { Endpoint } from '../registry.ts'
 import { bodyFormat, checkAccept, negotiate, patchType } from '../request/negotiation.ts'
 import { parseWriteOptions } from '../request/options.ts'
@@ -59,7 +60,7 @@ async function handleScale(call: ResourceRequest, target: Target): Promise<Respo
     const scale = decodeBody(machinery.engines, body, format, SCALE, context) as Scale
     checkName(scale, target)
     checkNamespace(scale, target)
-    return answer((await updateScale(machinery, target, strategy, { retries: 0, desired: () => scale }, context)).object)
+    return answer((await updateScale(machinery, target, strategy, { retries: 0, desired: () => clone(scale) }, context)).object)
   }
   const type = patchType(request.headers.get('content-type'))
   const body = await readBody(request)

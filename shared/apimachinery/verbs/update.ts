@@ -55,40 +55,53 @@ export async function updateObject(
 ): Promise<Updated> {
   const { collection, definition } = target.endpoint
   const key = keyOf(target)
-  // Like upstream's cached origin: what was seen last will do for a first try, because the store refuses to replace anything newer. Whatever
-  // comes of a state that may be old, other than a write, is looked at again with the newest.
-  const remembered = context.dryRun ? undefined : machinery.store.recall(collection, key)
-  let isNewest = remembered === undefined
-  let current = remembered ?? (await machinery.store.get(collection, key))
+  const early = await updateRemembered(machinery, target, request, context)
+  if (early !== undefined) return early
+  let current = await machinery.store.get(collection, key)
   for (let attempt = 0; ; attempt++) {
-    try {
-      if (current === undefined) {
-        const created = await createAbsent(machinery, target, request, context)
-        return { object: created, created: true }
-      }
-      checkUid(request.uid, current, target)
-      const wanted = await request.desired(toVersion(current.object, target.endpoint))
-      const unconditional = setRevision(wanted, current, target)
-      try {
-        const object = await replace(machinery, target, request, wanted, current, context)
-        if (isNewest || object.metadata.resourceVersion !== String(current.revision)) return { object, created: false }
-      } catch (error) {
-        if (error instanceof NotFoundError) {
-          if (attempt >= UNLIMITED) throw status.notFound(collection, target.name)
-          current = undefined
-          if (definition.allowCreateOnUpdate !== true && request.createAbsent !== true) throw status.notFound(collection, target.name)
-        } else if (error instanceof ConflictError && isNewest) {
-          if (attempt >= (unconditional ? UNLIMITED : (request.retries ?? 0))) throw status.modifiedConflict(collection, target.name)
-          current = error.current
-        } else throw error
-        continue
-      }
-    } catch (error) {
-      if (isNewest) throw error
+    if (current === undefined) {
+      const created = await createAbsent(machinery, target, request, context)
+      return { object: created, created: true }
     }
-    isNewest = true
-    current = await machinery.store.get(collection, key)
-    attempt--
+    checkUid(request.uid, current, target)
+    const wanted = await request.desired(toVersion(current.object, target.endpoint))
+    const unconditional = setRevision(wanted, current, target)
+    try {
+      const { object } = await replace(machinery, target, request, wanted, current, context)
+      return { object, created: false }
+    } catch (error) {
+      if (error instanceof NotFoundError) {
+        if (attempt >= UNLIMITED) throw status.notFound(collection, target.name)
+        current = undefined
+        if (definition.allowCreateOnUpdate !== true && request.createAbsent !== true) throw status.notFound(collection, target.name)
+      } else if (error instanceof ConflictError) {
+        if (attempt >= (unconditional ? UNLIMITED : (request.retries ?? 0))) throw status.modifiedConflict(collection, target.name)
+        current = error.current
+      } else throw error
+    }
+  }
+}
+
+/**
+ * Like upstream's cached origin: what was seen last will do for a first try, because the store refuses to replace anything newer.
+ * Undefined when that did not end in a write: whatever else came of a state that may be old is asked again of the newest.
+ */
+async function updateRemembered(
+  machinery: Machinery,
+  target: Target,
+  request: UpdateRequest,
+  context: RequestContext,
+): Promise<Updated | undefined> {
+  const remembered = context.dryRun ? undefined : machinery.store.recall(target.endpoint.collection, keyOf(target))
+  if (remembered === undefined) return undefined
+  try {
+    checkUid(request.uid, remembered, target)
+    const wanted = await request.desired(toVersion(remembered.object, target.endpoint))
+    setRevision(wanted, remembered, target)
+    const { object, written } = await replace(machinery, target, request, wanted, remembered, context)
+    return written ? { object, created: false } : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -152,7 +165,7 @@ async function replace(
   wanted: KubeObject,
   current: Stored,
   context: RequestContext,
-): Promise<KubeObject> {
+): Promise<{ readonly object: KubeObject; readonly written: boolean }> {
   const { endpoint } = target
   const { definition, collection } = endpoint
   const old = current.object
@@ -188,21 +201,21 @@ async function replace(
     if (isFinished(object, old, target)) {
       // The answer shows the object as it went, at its last revision. Watchers see the last stored state at the deletion's own.
       done = true
-      if (context.dryRun) return object
+      if (context.dryRun) return { object, written: false }
       await machinery.store.delete(collection, current.key, old, current.revision)
       await definition.afterDelete?.(object, context)
-      return object
+      return { object, written: true }
     }
     if (equalButForTimes(object, old)) {
       done = true
-      return old
+      return { object: old, written: false }
     }
     object.metadata = ordered(object.metadata)
-    if (context.dryRun) return object
+    if (context.dryRun) return { object, written: false }
     const stored = await write(() => machinery.store.update(collection, current.key, object, current.revision))
     await begun?.commit?.()
     done = true
-    return stored.object
+    return { object: stored.object, written: true }
   } finally {
     if (!done) await undo(begun)
   }

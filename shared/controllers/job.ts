@@ -7,33 +7,32 @@
 //   3. UIDs in that list whose pod has no finalizer (any more) are moved into status.succeeded or status.failed
 //
 // Pods of an Indexed Job that succeeded are counted by status.completedIndexes, which needs no list.
-import type { Job, JobCondition, JobStatus } from '../api/batch/v1.ts'
+import type { Job, JobCondition } from '../api/batch/v1.ts'
 import type { Pod } from '../api/core/v1.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
 import { objectKey, splitKey } from '../apimachinery/types.ts'
 import type { Change } from '../store/types.ts'
 import { all, BURST, slowStart } from './bursts.ts'
 import { JOBS, PODS } from './collections.ts'
-import { findCondition, isTrue, withCondition } from './conditions.ts'
-import { equal } from './equality.ts'
-import { type Assessment, assess, deadlineOf, isJobFinished, isSuspended, isValid } from './job/assess.ts'
+import { isTrue, withCondition } from './conditions.ts'
+import { type Assessment, assess, deadlineOf, isJobFinished, isSuspended } from './job/assess.ts'
 import { nextTry, nextTryOfIndex } from './job/backoff.ts'
 import { Indexes } from './job/indexes.ts'
+import { Ledger } from './job/ledger.ts'
 import { failuresBefore, ignoredBefore, indexOf, isFailed, isIndexed, isTracked, newPod, surplus, TRACKING } from './job/pods.ts'
 import { judgeFailure, replacesOnlyFailed } from './job/policies.ts'
-import { claim, controllerOf, unlessGone } from './owners.ts'
+import { untrack } from './job/tracking.ts'
+import { claim, controllerOf } from './owners.ts'
 import { isReady } from './pods.ts'
 import { createPod, deletePod, isNamespaceTerminating } from './replicas.ts'
 import { matches } from './selectors.ts'
-import { compact, count } from './status.ts'
+import { count } from './status.ts'
 import { earliest, requeueAt, timestamp } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
 import { controllerName, keyOf, own, owned, splitName } from './watches.ts'
 
 const CONTROLLER = 'kubernetes.io/job-controller'
 const JOB = { group: 'batch', kind: 'Job' }
-/** So many pods are counted in one reconcile: the list of UIDs must not outgrow the object. */
-const MOST_UNCOUNTED = 500
 
 /** Pods that admission refuses are tried again after 1 s, doubled to 1 min. */
 const FIRST_RETRY_MS = 1_000
@@ -79,13 +78,6 @@ export const jobController: Controller = {
   reconcile,
 }
 
-/** Takes the one finalizer away, whatever else has been written to the pod meanwhile. */
-async function untrack({ metadata }: Pod, { client }: ControllerContext): Promise<void> {
-  const { namespace, name, uid } = metadata
-  const body = { metadata: { uid, '$deleteFromPrimitiveList/finalizers': [TRACKING] } }
-  await unlessGone(() => client.patch(PODS, namespace, name, { type: 'strategic', body }))
-}
-
 interface Managed {
   readonly active: number
   readonly ready: number
@@ -100,14 +92,12 @@ interface Managed {
 class Sync {
   readonly #context: ControllerContext
   readonly #stored: Job
-  #job: Job
-  #status: JobStatus
+  readonly #ledger: Ledger
 
   constructor(job: Job, context: ControllerContext) {
     this.#context = context
     this.#stored = job
-    this.#job = job
-    this.#status = structuredClone(job.status ?? {})
+    this.#ledger = new Ledger(job, context)
   }
 
   async run(): Promise<Outcome | undefined> {
@@ -126,23 +116,23 @@ class Sync {
       await all(pods.filter(isTracked), pod => untrack(pod, this.#context))
       return undefined
     }
-    this.#status.uncountedTerminatedPods ??= {}
+    const { status } = this.#ledger
     const view = assess(job, pods, now())
-    if (this.#status.startTime === undefined && !isSuspended(job)) this.#status.startTime = timestamp(now())
+    if (status.startTime === undefined && !isSuspended(job)) status.startTime = timestamp(now())
 
     const managed = view.ending === undefined ? await this.#manage(view, pods) : await this.#end(view)
     let ending = view.ending
     if (ending === undefined && this.#isComplete(view, managed.active)) {
       ending = { type: 'SuccessCriteriaMet', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' }
     } else if (ending === undefined && managed.decided) this.#suspendOrResume()
-    this.#status.active = count(managed.active)
-    this.#status.ready = managed.ready
-    this.#status.terminating = managed.terminating
-    await this.#account(pods, { ...view, ending })
+    status.active = count(managed.active)
+    status.ready = managed.ready
+    status.terminating = managed.terminating
+    await this.#ledger.account(pods, { ...view, ending })
     const retry = managed.error === undefined ? this.#succeeded() : this.#failed(managed.error)
     // The start that the deadline counts from may have been set just now.
-    const due = deadlineOf(this.#job)
-    return isJobFinished(this.#job) === undefined ? requeueAt(earliest(managed.next, due, retry), now()) : undefined
+    const due = deadlineOf(this.#ledger.job)
+    return isJobFinished(this.#ledger.job) === undefined ? requeueAt(earliest(managed.next, due, retry), now()) : undefined
   }
 
   #succeeded(): undefined {
@@ -169,7 +159,7 @@ class Sync {
   #suspendOrResume(): void {
     const { events, now } = this.#context
     const suspended = isSuspended(this.#stored)
-    if (suspended === isTrue(this.#status.conditions, 'Suspended')) return
+    if (suspended === isTrue(this.#ledger.status.conditions, 'Suspended')) return
     const time = timestamp(now())
     const condition: JobCondition = suspended
       ? {
@@ -181,9 +171,9 @@ class Sync {
           lastTransitionTime: time,
         }
       : { type: 'Suspended', status: 'False', reason: 'JobResumed', message: 'Job resumed', lastProbeTime: time, lastTransitionTime: time }
-    this.#status.conditions = withCondition(this.#status.conditions, condition)
+    this.#ledger.status.conditions = withCondition(this.#ledger.status.conditions, condition)
     // The time that it may take begins anew.
-    this.#status.startTime = suspended ? undefined : time
+    this.#ledger.status.startTime = suspended ? undefined : time
     void events.event(this.#stored, 'Normal', suspended ? 'Suspended' : 'Resumed', condition.message!)
   }
 
@@ -279,128 +269,5 @@ class Sync {
     if (before === undefined) return { failures: 0, ignored: 0 }
     const counts = judgeFailure(podFailurePolicy, before).counts ? 1 : 0
     return { failures: failuresBefore(before) + counts, ignored: ignoredBefore(before) + 1 - counts }
-  }
-
-  async #account(pods: readonly Pod[], view: Assessment): Promise<void> {
-    const tracked = new Set(pods.filter(isTracked).map(pod => pod.metadata.uid!))
-    this.#settle(tracked)
-    const { finished, full } = this.#list(pods, view)
-    this.#announce(view)
-    if (isIndexed(this.#stored)) {
-      const completed = view.completedBefore!.union(
-        Indexes.of(
-          finished
-            .filter(({ status }) => status?.phase === 'Succeeded')
-            .map(pod => indexOf(pod)!)
-            .filter(index => view.completed!.has(index)),
-        ),
-      )
-      this.#status.succeeded = count(completed.size)
-      const text = completed.toString()
-      this.#status.completedIndexes = text === '' ? undefined : text
-      this.#status.failedIndexes = view.failedIndexes?.toString()
-    }
-    if (finished.length > 0) {
-      await this.#flush()
-      await all(finished, async pod => {
-        await untrack(pod, this.#context)
-        tracked.delete(pod.metadata.uid!)
-      })
-      this.#settle(tracked)
-    }
-    const ended = !full && this.#conclude(view)
-    await this.#flush()
-    if (ended) this.#tellEnd()
-  }
-
-  /** Moves what is listed, and has lost its finalizer, into the counters. */
-  #settle(tracked: ReadonlySet<string>): void {
-    const list = this.#status.uncountedTerminatedPods!
-    for (const [kind, counter] of [
-      ['succeeded', 'succeeded'],
-      ['failed', 'failed'],
-    ] as const) {
-      const left = (list[kind] ?? []).filter(uid => tracked.has(uid))
-      const settled = (list[kind]?.length ?? 0) - left.length
-      if (settled === 0) continue
-      this.#status[counter] = (this.#status[counter] ?? 0) + settled
-      if (left.length === 0) delete list[kind]
-      else list[kind] = left
-    }
-  }
-
-  /** Lists the pods that have ended, and answers those that may lose their finalizer once the list is written. */
-  #list(pods: readonly Pod[], view: Assessment): { readonly finished: Pod[]; readonly full: boolean } {
-    const job = this.#stored
-    const list = this.#status.uncountedTerminatedPods!
-    const indexed = isIndexed(job)
-    const finished: Pod[] = []
-    let counted = (list.succeeded?.length ?? 0) + (list.failed?.length ?? 0)
-    const add = (kind: 'succeeded' | 'failed', uid: string) => {
-      counted++
-      list[kind] = [...(list[kind] ?? []), uid]
-    }
-    for (const pod of pods) {
-      if (!isTracked(pod) || !this.#mayLoseFinalizer(pod, view)) continue
-      const uid = pod.metadata.uid!
-      const listed = list.failed?.includes(uid) || list.succeeded?.includes(uid)
-      finished.push(pod)
-      if (pod.status?.phase === 'Succeeded' && !list.failed?.includes(uid)) {
-        if (indexed) counted++
-        else if (!listed) add('succeeded', uid)
-      } else if (!listed && isValid(job, pod) && (isFailed(job, pod) || view.ending?.type === 'FailureTarget')) {
-        if (judgeFailure(job.spec?.podFailurePolicy, pod).counts) add('failed', uid)
-      }
-      if (counted >= MOST_UNCOUNTED) return { finished, full: true }
-    }
-    return { finished, full: false }
-  }
-
-  #mayLoseFinalizer(pod: Pod, { ending, carriers }: Assessment): boolean {
-    if (this.#stored.metadata.deletionTimestamp !== undefined || ending !== undefined || pod.status?.phase === 'Succeeded') return true
-    if (!isFailed(this.#stored, pod)) return false
-    const index = indexOf(pod)
-    return index === undefined || carriers.get(index) !== pod
-  }
-
-  /** The interim condition: written before any pod is let go, so that the reason survives a crash. */
-  #announce({ ending }: Assessment): void {
-    if (ending === undefined || findCondition(this.#status.conditions, ending.type) !== undefined) return
-    this.#status.conditions = [...(this.#status.conditions ?? []), this.#condition(ending.type, ending.reason, ending.message)]
-  }
-
-  #condition(type: string, reason: string, message: string): JobCondition {
-    const time = timestamp(this.#context.now())
-    return { type, status: 'True', reason, message, lastProbeTime: time, lastTransitionTime: time }
-  }
-
-  /** The final condition, once every pod has ended and is counted. */
-  #conclude({ ending }: Assessment): boolean {
-    const { uncountedTerminatedPods: list, terminating } = this.#status
-    if (ending === undefined || list?.succeeded?.length || list?.failed?.length || (terminating ?? 0) > 0) return false
-    const condition = this.#condition(ending.type === 'FailureTarget' ? 'Failed' : 'Complete', ending.reason, ending.message)
-    this.#status.conditions = [...(this.#status.conditions ?? []), condition]
-    if (condition.type === 'Complete') this.#status.completionTime = condition.lastTransitionTime
-    return true
-  }
-
-  #tellEnd(): void {
-    const { events } = this.#context
-    const end = isJobFinished(this.#job)!
-    const { completions } = this.#stored.spec!
-    if (end.type === 'Failed') {
-      void events.event(this.#stored, 'Warning', end.reason!, end.message!)
-      return
-    }
-    if (completions !== undefined && (this.#status.succeeded ?? 0) > completions) {
-      const message = 'Too many succeeded pods running after completion count reached'
-      void events.event(this.#stored, 'Warning', 'TooManySucceededPods', message)
-    }
-    void events.event(this.#stored, 'Normal', 'Completed', 'Job completed')
-  }
-
-  async #flush(): Promise<void> {
-    if (equal(this.#status, this.#job.status)) return
-    this.#job = await this.#context.client.updateStatus<Job>(JOBS, { ...this.#job, status: compact(structuredClone(this.#status)) })
   }
 }

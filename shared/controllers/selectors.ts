@@ -5,7 +5,8 @@ export type Labels = Readonly<Record<string, string>> | undefined
 
 /** An empty selector takes everything, an absent one nothing. */
 export function matches(selector: LabelSelector | undefined, labels: Labels): boolean {
-  if (selector === undefined) return false
+  // Stored objects may say null, too.
+  if (!selector) return false
   if (!matchesLabels(selector.matchLabels, labels)) return false
   return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
     const value = labels?.[key]

@@ -1,5 +1,5 @@
 import middy from '@middy/core'
-import { changeBus } from '../../shared/aws/event-bus.ts'
+import { changeBus } from '../../shared/aws/change-bus.ts'
 import { changeOf, queueOf } from '../../shared/aws/providers.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
 import { createDispatchFunction } from './dispatch.ts'

@@ -4,8 +4,6 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { type Clock, sleep, systemClock } from '../clock.ts'
 import { type ChangeBus, type ChangeEvent, messageOfEvent } from '../pipeline/change-events.ts'
 import type { Log } from '../pipeline/log.ts'
-import { sqsClient } from './clients.ts'
-import { readEnvironment } from './environment.ts'
 
 export interface EventBridgeBusOptions {
   readonly client: EventBridgeClient
@@ -16,6 +14,8 @@ export interface EventBridgeBusOptions {
   readonly log: Log
   readonly clock?: Clock
 }
+
+export const eventBridgeClient = () => new EventBridgeClient({ requestHandler: { connectionTimeout: 1000, requestTimeout: 4000 } })
 
 const SOURCE = 'zeroplane'
 /** Limits of one request. */
@@ -80,15 +80,6 @@ export class EventBridgeBus implements ChangeBus {
       return events
     }
   }
-}
-
-/** Undefined when the environment names no bus: then nothing is published. */
-export function changeBus(log: Log): EventBridgeBus | undefined {
-  const bus = process.env.EVENT_BUS
-  if (!bus) return undefined
-  const { DELAY_QUEUE_URL: delayQueueUrl } = readEnvironment(['DELAY_QUEUE_URL'])
-  const requestHandler = { connectionTimeout: 1000, requestTimeout: 4000 }
-  return new EventBridgeBus({ client: new EventBridgeClient({ requestHandler }), sqs: sqsClient(), bus, delayQueueUrl, log })
 }
 
 function batches(events: readonly ChangeEvent[]): ChangeEvent[][] {

@@ -72,7 +72,7 @@ export function resolveFields(selector: FieldSelector, { definition, version }: 
     const field = rename(requirement.field, definition, version)
     if (
       field === 'metadata.name' ||
-      field === 'metadata.namespace' ||
+      (field === 'metadata.namespace' && (definition.namespaced || definition.selectableFields === undefined)) ||
       (field !== undefined && definition.selectableFields?.[field] !== undefined)
     ) {
       return { ...requirement, field }

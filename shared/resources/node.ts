@@ -8,7 +8,7 @@ import { age, columns, NONE, UNKNOWN } from './printers/text.ts'
 import { collect, keep, statusPart } from './strategy.ts'
 import { roundUpToMilli } from './validation/amounts.ts'
 import { bytes, type Errors, positive } from './validation/checks.ts'
-import { isDualStack, validCIDR } from './validation/ip.ts'
+import { isDualStack, validCIDR, warnAboutCIDR } from './validation/ip.ts'
 import { resourceAmount } from './validation/resource-names.ts'
 
 const ROLE_PREFIX = 'node-role.kubernetes.io/'
@@ -148,6 +148,13 @@ export default defineResource<Node>({
   },
   validate: object => collect(errors => validate(object, errors)),
   validateUpdate: (object, old) => collect(errors => validateUpdate(object, old, errors)),
+  warnings({ spec }) {
+    const warnings: string[] = []
+    if (spec?.configSource !== undefined) warnings.push('spec.configSource: the feature is removed')
+    if (spec?.externalID) warnings.push('spec.externalID: this field is deprecated, and is unused by Kubernetes')
+    for (const [i, cidr] of (spec?.podCIDRs ?? []).entries()) warnAboutCIDR(cidr, `spec.podCIDRs[${i}]`, warnings)
+    return warnings
+  },
   parts: {
     status: statusPart<Node>({ check: validateUpdate }),
   },

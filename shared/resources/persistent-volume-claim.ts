@@ -58,6 +58,27 @@ function withOldClass(claim: PersistentVolumeClaim, old: PersistentVolumeClaim, 
     delete spec.storageClassName
 }
 
+/** As Go prints its type. */
+function printed(spec: PersistentVolumeClaimSpec) {
+  const { dataSource, dataSourceRef } = spec
+  const reference = (from: { apiGroup?: string; kind?: string; name?: string }) => ({
+    APIGroup: from.apiGroup ?? null,
+    Kind: from.kind ?? '',
+    Name: from.name ?? '',
+  })
+  return {
+    AccessModes: spec.accessModes ?? null,
+    Selector: spec.selector ?? null,
+    Resources: { Limits: spec.resources?.limits ?? null, Requests: spec.resources?.requests ?? null },
+    VolumeName: spec.volumeName ?? '',
+    StorageClassName: spec.storageClassName ?? null,
+    VolumeMode: spec.volumeMode ?? null,
+    DataSource: dataSource === undefined ? null : reference(dataSource),
+    DataSourceRef: dataSourceRef === undefined ? null : { ...reference(dataSourceRef), Namespace: dataSourceRef.namespace ?? null },
+    VolumeAttributesClassName: spec.volumeAttributesClassName ?? null,
+  }
+}
+
 function validateUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim, errors: Errors): void {
   const spec = specOf(claim)
   const before = specOf(old)
@@ -78,7 +99,7 @@ function validateUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim
   }
   if (!same(compared, comparedWith)) {
     const why = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
-    errors.push(forbidden('spec', `${why}\n${diffText(comparedWith, compared)}`))
+    errors.push(forbidden('spec', `${why}\n${diffText(printed(comparedWith), printed(compared))}`))
   }
   const size = spec.resources?.requests?.storage
   if (compareQuantities(size ?? 0, oldSize ?? 0) < 0 && compareQuantities(size ?? 0, old.status?.capacity?.storage ?? 0) <= 0)

@@ -99,7 +99,8 @@ export const pod = (streams: PodStreams): ResourceDefinition =>
       'spec.hostNetwork': ({ spec }) => String(spec?.hostNetwork ?? false),
       'status.phase': ({ status }) => status?.phase ?? '',
       'status.podIP': ({ status }) => status?.podIPs?.[0]?.ip ?? '',
-      'status.podIPs': ({ status }) => status?.podIPs?.[0]?.ip ?? '',
+      // Known to upstream, and never set.
+      'status.podIPs': () => '',
       'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
     },
     selectorAliases: { 'spec.host': 'spec.nodeName' },

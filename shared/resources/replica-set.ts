@@ -84,5 +84,4 @@ export default defineResource<ReplicaSet>({
     ...containerCells(set.spec?.template?.spec?.containers),
     selectorText(set.spec?.selector),
   ],
-  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 })

@@ -13,6 +13,8 @@ export interface PollTimes {
 }
 
 const GROWTH = 1.5
+/** So many looks in a row (each with the SDK's own retries) may fail before watches are ended: ending one makes its client list again. */
+const FAILURES_BORNE = 4
 
 export class Poller {
   readonly #look: () => Promise<unknown>
@@ -52,11 +54,14 @@ export class Poller {
 
   async #run(): Promise<void> {
     this.#running = true
+    let failures = 0
     while (this.#waiters.size > 0) {
       try {
         await this.#look()
+        failures = 0
       } catch (error) {
-        this.#waiters.fail(error)
+        failures++
+        if (failures > FAILURES_BORNE) this.#waiters.fail(error)
       }
       if (this.#waiters.size === 0) break
       await this.#hint.calledWithin(this.#interval, this.#clock)

@@ -6,7 +6,6 @@ import { objectKey, splitKey } from '../apimachinery/types.ts'
 import type { Change } from '../store/types.ts'
 import { POD_DISRUPTION_BUDGETS, PODS } from './collections.ts'
 import { findCondition, withoutCondition } from './conditions.ts'
-import { labelsIn } from './endpoints/pods.ts'
 import { equal } from './equality.ts'
 import { scaled } from './int-or-percent.ts'
 import { controllerOf } from './owners.ts'
@@ -16,7 +15,7 @@ import { matches } from './selectors.ts'
 import { writeStatus } from './status.ts'
 import { earliest, parseTime, requeueAt, timestamp } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
-import { keyOf, own, splitName } from './watches.ts'
+import { keyOf, labelsIn, labelsKey, own, splitName } from './watches.ts'
 
 /** An eviction that has not become a deletion by then is forgotten. */
 const DELETION_TIMEOUT_MS = 120_000
@@ -193,9 +192,8 @@ function* podKeys({ type, object, previous }: Change): Iterable<string> {
     yield objectKey(pod.metadata.namespace, `disrupted:${pod.metadata.name}`)
   }
   if (type === 'updated' && before !== undefined && equal(counted(before), counted(pod))) return
-  const key = ({ metadata }: Pod) => `${metadata.namespace}/labels:${JSON.stringify(Object.entries(metadata.labels ?? {}).sort())}`
-  if (before !== undefined) yield key(before)
-  yield key(pod)
+  if (before !== undefined && !equal(before.metadata.labels, pod.metadata.labels)) yield labelsKey(before)
+  yield labelsKey(pod)
 }
 
 export const disruptionController: Controller = {

@@ -54,3 +54,13 @@ export function splitName(name: string): { readonly about?: string; readonly nam
   const colon = name.indexOf(':')
   return colon < 0 ? { name } : { about: name.slice(0, colon), name: name.slice(colon + 1) }
 }
+
+/**
+ * "<namespace>/labels:<labels as JSON>": whoever selects such an object is concerned. Objects with the same labels, as pods of one
+ * template, ask for one key.
+ */
+export const labelsKey = ({ metadata }: KubeObject): string =>
+  `${metadata.namespace}/labels:${JSON.stringify(Object.entries(metadata.labels ?? {}).sort())}`
+
+/** The labels in such a key's name. */
+export const labelsIn = (name: string): Record<string, string> => Object.fromEntries(JSON.parse(name) as [string, string][])

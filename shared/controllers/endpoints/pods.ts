@@ -3,6 +3,7 @@ import type { Pod, Service, ServicePort } from '../../api/core/v1.ts'
 import type { Change } from '../../store/types.ts'
 import { equal } from '../equality.ts'
 import { isFinished, isReady } from '../pods.ts'
+import { labelsKey } from '../watches.ts'
 
 export type Family = 'IPv4' | 'IPv6'
 
@@ -61,20 +62,14 @@ const shown = (pod: Pod) => [
   pod.spec.subdomain,
 ]
 
-/**
- * Keys "<namespace>/labels:<labels as JSON>": the Services that select (or selected) such a pod are concerned. Pods of one template
- * ask for one key.
- */
+/** The Services that select (or selected) the pod are concerned. */
 export function* labelKeys({ type, object, previous }: Change): Iterable<string> {
   const pod = object as Pod
   const before = previous as Pod | undefined
   if (type === 'updated' && before !== undefined && equal(shown(before), shown(pod))) return
-  const key = ({ metadata }: Pod) => `${metadata.namespace}/labels:${JSON.stringify(Object.entries(metadata.labels ?? {}).sort())}`
-  if (before !== undefined) yield key(before)
-  yield key(pod)
+  if (before !== undefined && !equal(before.metadata.labels, pod.metadata.labels)) yield labelsKey(before)
+  yield labelsKey(pod)
 }
-
-export const labelsIn = (name: string): Record<string, string> => Object.fromEntries(JSON.parse(name) as [string, string][])
 
 /** When the pods or the Service last did something that their endpoints show: for those who measure how long it takes. */
 export function triggerTime(service: Service, pods: readonly Pod[]): string | undefined {

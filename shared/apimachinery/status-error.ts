@@ -1,5 +1,6 @@
 // Failures as the API tells them: metav1.Status with upstream's reason, code, details and wording
 // (k8s.io/apimachinery/pkg/api/errors). kubectl prints the message; client-go and controllers decide by the reason.
+import { UnavailableError } from '../store/types.ts'
 import type { FieldError } from './field-error.ts'
 import { type GroupResource, groupResourceName } from './types.ts'
 
@@ -190,6 +191,10 @@ export const resourceVersionTooLarge = (wanted: number, current: number) => {
   })
 }
 
-/** Anything thrown, as a Status. What is not a StatusError is our own defect and says no more than its message. */
-export const asStatusError = (error: unknown): StatusError =>
-  error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error))
+/** Anything thrown, as a Status. What is not a StatusError, and not the store's trouble, is our own defect and says no more than its message. */
+export const asStatusError = (error: unknown): StatusError => {
+  if (error instanceof StatusError) return error
+  // client-go tries again after so long.
+  if (error instanceof UnavailableError) return new StatusError(503, 'ServiceUnavailable', error.message, { retryAfterSeconds: 1 })
+  return internalError(error instanceof Error ? error.message : String(error))
+}

@@ -29,6 +29,9 @@ const REFUSED = new Set([
   'UnrecognizedClientException',
 ])
 
+/** Whether the endpoint said that the request itself is wrong; otherwise it may succeed another time. */
+export const isRefusal = (error: unknown): boolean => error instanceof Error && REFUSED.has(error.name)
+
 /** The object comes first in the transaction, its log slot second. */
 export function outcomeOf(error: unknown): Outcome {
   if (error instanceof TransactionCanceledException) {
@@ -43,5 +46,5 @@ export function outcomeOf(error: unknown): Outcome {
   }
   const name = error instanceof Error ? error.name : ''
   if (NOT_DONE.has(name)) return { kind: 'again' }
-  return REFUSED.has(name) ? { kind: 'refused' } : { kind: 'unknown' }
+  return isRefusal(error) ? { kind: 'refused' } : { kind: 'unknown' }
 }

@@ -7,11 +7,14 @@ import {
   PutItemCommand,
   QueryCommand,
   type QueryCommandInput,
+  type QueryCommandOutput,
   type TransactWriteItem,
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
+import { UnavailableError } from '../types.ts'
 import { type Item, pad, S } from './items.ts'
+import { isRefusal } from './outcome.ts'
 
 export type Values = Record<string, AttributeValue>
 
@@ -39,15 +42,15 @@ export class Table {
   }
 
   async get(pk: string, sk: string): Promise<Item | undefined> {
-    const { Item } = await this.#client.send(
-      new GetItemCommand({ TableName: this.name, Key: { pk: S(pk), sk: S(sk) }, ConsistentRead: true }),
+    const { Item } = await available(
+      this.#client.send(new GetItemCommand({ TableName: this.name, Key: { pk: S(pk), sk: S(sk) }, ConsistentRead: true })),
     )
     return Item
   }
 
   /** Changes one item; answers what it was before. */
   async update(pk: string, sk: string, expression: string, values: Values, names?: Record<string, string>): Promise<Item | undefined> {
-    const { Attributes } = await this.#client.send(
+    const update = this.#client.send(
       new UpdateItemCommand({
         TableName: this.name,
         Key: { pk: S(pk), sk: S(sk) },
@@ -57,7 +60,7 @@ export class Table {
         ReturnValues: 'ALL_OLD',
       }),
     )
-    return Attributes
+    return (await available(update)).Attributes
   }
 
   /** Puts an item where there is none. Answers the one that is there already, or undefined when it was put. */
@@ -101,8 +104,8 @@ export class Table {
     let start: Item | undefined
     let left = limit
     do {
-      const page = await this.#client.send(
-        new QueryCommand({ ...this.#range(pk, range), ConsistentRead: true, Limit: left, ExclusiveStartKey: start }),
+      const page: QueryCommandOutput = await available(
+        this.#client.send(new QueryCommand({ ...this.#range(pk, range), ConsistentRead: true, Limit: left, ExclusiveStartKey: start })),
       )
       const items = page.Items ?? []
       yield items
@@ -131,6 +134,16 @@ export class Table {
       condition = ' AND sk <= :high'
     }
     return { TableName: this.name, KeyConditionExpression: `pk = :pk${condition}`, ExpressionAttributeValues: values }
+  }
+}
+
+/** @throws UnavailableError for what may succeed another time: throttled, timed out, out of reach */
+async function available<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    if (isRefusal(error)) throw error
+    throw new UnavailableError(`DynamoDB does not answer: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 }
 

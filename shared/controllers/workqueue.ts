@@ -156,9 +156,9 @@ class Sync {
     let created = 0
     let { launched = 0 } = this.#status
     try {
-      for (const number of nextNumbers(launched, new Set(numbers), count)) {
-        await this.#create(number, queueUrl)
-        created++
+      for (const number of nextNumbers(launched, new Set(numbers))) {
+        if (created === count) break
+        if (await this.#create(number, queueUrl)) created++
         launched = number
       }
       return { created }
@@ -172,17 +172,20 @@ class Sync {
     }
   }
 
-  async #create(number: number, queueUrl: string): Promise<void> {
+  /** False when the name belongs to somebody else's Job: the number is left out. */
+  async #create(number: number, queueUrl: string): Promise<boolean> {
     const { client } = this.#context
     try {
       await client.create<Job>(JOBS, jobFor(this.#workQueue, number, queueUrl))
       this.#say('Normal', 'SuccessfulCreate', `Created job ${jobName(this.#workQueue, number)}`)
+      return true
     } catch (error) {
       if (!isStatus(error, 'AlreadyExists')) throw error
-      // Somebody who reconciled the same was faster, or a Job of another owner has the name: then its number is passed over next time.
+      // Mostly somebody who reconciles the same beside us and was faster.
       const job = await client.get<Job>(JOBS, this.#workQueue.metadata.namespace, jobName(this.#workQueue, number))
-      if (job === undefined || isControlledBy(job, this.#workQueue)) return
+      if (job === undefined || isControlledBy(job, this.#workQueue)) return true
       this.#say('Warning', 'FailedCreate', `Job ${job.metadata.name} exists already and belongs to somebody else; its number is left out`)
+      return false
     }
   }
 

@@ -4,15 +4,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Job } from '../../shared/api/batch/v1.ts'
 import type { WorkQueue } from '../../shared/api/zeroplane/v1alpha1.ts'
 import type { Client } from '../../shared/apimachinery/client.ts'
+import type { KubeObject } from '../../shared/apimachinery/types.ts'
 import { SqsQueues } from '../../shared/aws/queues.ts'
 import { JOBS, WORK_QUEUES } from '../../shared/controllers/collections.ts'
 import { controllers } from '../../shared/controllers/index.ts'
 import { isJobFinished } from '../../shared/controllers/job/assess.ts'
+import type { Queues } from '../../shared/controllers/workqueue/queues.ts'
 import { workQueueController } from '../../shared/controllers/workqueue.ts'
 import { type Started, start } from '../aws/kit.ts'
 import { TestCluster } from '../controllers/cluster.ts'
 import { Crash } from '../controllers/crash.ts'
-import { template } from '../controllers/objects.ts'
+import { job, template } from '../controllers/objects.ts'
 
 const PREFIX = 'test-workqueue-'
 let started: Started
@@ -29,8 +31,13 @@ afterEach(async () => {
   await started.close()
 })
 
-const begin = async (wrap?: (client: Client) => Client) => {
-  const queues = new SqsQueues({ client: sqs, prefix: PREFIX })
+const begin = async ({
+  wrap,
+  queues = new SqsQueues({ client: sqs, prefix: PREFIX }),
+}: {
+  wrap?: (client: Client) => Client
+  queues?: Queues
+} = {}) => {
   cluster = await TestCluster.start({ controllers: [...controllers, workQueueController(() => queues)], wrap })
 }
 
@@ -228,6 +235,68 @@ describe('Jobs', () => {
     for (let i = 0; i < 5; i++) cluster.enqueue('workqueue', 'default/mail')
     await cluster.calm()
     expect((await jobs()).map(({ metadata }) => metadata.name)).toEqual(['mail-1', 'mail-2', 'mail-3'])
+  })
+})
+
+describe('bad days', () => {
+  test('a queue that cannot be made is told in the condition, and made when it can be', async () => {
+    const real = new SqsQueues({ client: sqs, prefix: PREFIX })
+    let refused = true
+    const ensure: Queues['ensure'] = (...call) =>
+      refused ? Promise.reject(new Error('AccessDenied: sqs:CreateQueue')) : real.ensure(...call)
+    await begin({ queues: { ensure, depth: urls => real.depth(urls), remove: name => real.remove(name) } })
+    await cluster.create(WORK_QUEUES, manifest('mail'))
+    await cluster.calm()
+    const [bad] = (await statusOf('mail')).conditions ?? []
+    expect(bad).toMatchObject({ type: 'Ready', status: 'False', reason: 'QueueUnavailable', message: 'AccessDenied: sqs:CreateQueue' })
+    refused = false
+    await cluster.pass(900)
+    const [good] = (await statusOf('mail')).conditions ?? []
+    expect(good).toMatchObject({ type: 'Ready', status: 'True' })
+    expect(queueNames()).toHaveLength(2)
+  })
+
+  test('one who does the same beside us, and is faster, changes nothing', async () => {
+    const twice = (client: Client): Client =>
+      new Proxy(client, {
+        get: (target, name: keyof Client) => {
+          const method = target[name] as (...args: unknown[]) => Promise<unknown>
+          return async (...args: unknown[]) => {
+            const isJob = name === 'create' && (args[0] as { resource: string }).resource === 'jobs'
+            if (isJob) await method.apply(target, structuredClone(args))
+            return method.apply(target, args)
+          }
+        },
+      })
+    await begin({ wrap: twice })
+    await cluster.create(WORK_QUEUES, manifest('mail', { min: 3, coolDownSeconds: 0 }))
+    await cluster.pass(60)
+    expect((await jobs()).map(({ metadata }) => metadata.name)).toEqual(['mail-1', 'mail-2', 'mail-3'])
+    expect(await statusOf('mail')).toMatchObject({ activeJobs: 3, launched: 3 })
+  })
+
+  test("a name that is somebody else's Job is left out", async () => {
+    await begin()
+    await cluster.create(JOBS, job('mail-2'))
+    await cluster.create(WORK_QUEUES, manifest('mail', { min: 3 }))
+    await cluster.calm()
+    const own = (await jobs()).filter(({ metadata }) => metadata.ownerReferences !== undefined)
+    expect(own.map(({ metadata }) => metadata.name)).toEqual(['mail-1', 'mail-3', 'mail-4'])
+    expect(await statusOf('mail')).toMatchObject({ activeJobs: 3, launched: 4 })
+  })
+
+  test('a namespace that goes takes queues and Jobs with it', async () => {
+    await begin()
+    const namespaces = { group: '', resource: 'namespaces' }
+    await cluster.client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } })
+    const made = manifest('mail', { min: 1 })
+    await cluster.client.create(WORK_QUEUES, { ...made, metadata: { ...made.metadata, namespace: 'shop' } } as KubeObject)
+    await cluster.calm()
+    expect(queueNames()).toHaveLength(2)
+    await cluster.client.delete(namespaces, undefined, 'shop')
+    await cluster.pass(60)
+    expect(queueNames()).toEqual([])
+    expect(await cluster.client.get(namespaces, undefined, 'shop')).toBeUndefined()
   })
 })
 

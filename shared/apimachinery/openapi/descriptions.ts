@@ -1,15 +1,20 @@
 // What types and fields are for. Unpacked when OpenAPI is asked for the first time.
 import { brotliDecompressSync } from 'node:zlib'
-import { OWN_DESCRIPTIONS } from './own-descriptions.ts'
 
 export type Descriptions = Readonly<Record<string, readonly [type: string, fields: Readonly<Record<string, string>>]>>
 
 let unpacked: Promise<Descriptions> | undefined
 
 export function loadDescriptions(): Promise<Descriptions> {
-  unpacked ??= import('./generated/descriptions.ts').then(
-    ({ DESCRIPTIONS }) =>
-      ({ ...JSON.parse(brotliDecompressSync(Buffer.from(DESCRIPTIONS, 'base64')).toString()), ...OWN_DESCRIPTIONS }) as Descriptions,
-  )
+  unpacked ??= unpack()
   return unpacked
+}
+
+async function unpack(): Promise<Descriptions> {
+  const [{ DESCRIPTIONS }, { OWN_DESCRIPTIONS }] = await Promise.all([
+    import('./generated/descriptions.ts'),
+    import('./own-descriptions.ts'),
+  ])
+  const upstream = JSON.parse(brotliDecompressSync(Buffer.from(DESCRIPTIONS, 'base64')).toString()) as Descriptions
+  return { ...upstream, ...OWN_DESCRIPTIONS }
 }

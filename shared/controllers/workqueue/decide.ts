@@ -39,17 +39,15 @@ export function decide({ spec, status, depth, active, now }: Situation): Decisio
 }
 
 /**
- * Numbers of the next Jobs: the lowest ones above the count in the status that no Job has. They follow from what is stored, so that a
+ * Numbers for the next Jobs, without end: the lowest ones above the count in the status that no Job has. They follow from what is stored, so that a
  * repeated reconcile chooses the same ones, and creates nothing twice:
  *
  *   launched = 0, wanted 3      A creates 1, 2 and dies            launched is still 0, two Jobs are active
  *                               A' finds 1, 2; one is missing      creates 3
  *   and at the same time        B, which saw none, creates 1, 2, 3: AlreadyExists, AlreadyExists, and one of the two 3s
  */
-export function nextNumbers(launched: number, taken: ReadonlySet<number>, count: number): number[] {
-  const numbers: number[] = []
-  for (let n = launched + 1; numbers.length < count; n++) if (!taken.has(n)) numbers.push(n)
-  return numbers
+export function* nextNumbers(launched: number, taken: ReadonlySet<number>): Generator<number> {
+  for (let number = launched + 1; ; number++) if (!taken.has(number)) yield number
 }
 
 /**

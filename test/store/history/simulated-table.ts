@@ -39,6 +39,7 @@ export class SimulatedTable {
   readonly #simulation: Simulation
   readonly #items = new Map<string, Item>()
   readonly #tokens = new Set<string>()
+  readonly #asked = new Map<string, number>()
   weather: Weather
 
   constructor(simulation: Simulation, weather: Weather) {
@@ -46,11 +47,25 @@ export class SimulatedTable {
     this.weather = weather
   }
 
+  /** What DynamoDB does in its own time: deletes items whose time to live is over. */
+  sweep(): void {
+    const now = this.#simulation.now() / 1000
+    for (const [id, item] of this.#items) if (Number(item.expires?.N ?? Number.POSITIVE_INFINITY) < now) this.#items.delete(id)
+  }
+
+  /** How often the operation was asked for since the last call of this. */
+  take(operation: string): number {
+    const count = this.#asked.get(operation) ?? 0
+    this.#asked.delete(operation)
+    return count
+  }
+
   /** A connection of one process; after crash() nothing that it asks for is ever answered. */
   connect(): { readonly client: DynamoDBClient; crash(): void } {
     let alive = true
     const send = async (command: { readonly input: unknown; readonly constructor: { readonly name: string } }): Promise<unknown> => {
       const name = command.constructor.name
+      this.#asked.set(name, (this.#asked.get(name) ?? 0) + 1)
       // Like the SDK's own retries: the same request again, with the same token.
       for (let attempt = 1; ; attempt++) {
         try {

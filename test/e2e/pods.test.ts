@@ -95,6 +95,10 @@ describe('a pod that runs', () => {
     )
     expect((await cluster.kubectl('logs talker --tail=1')).trim().split('\n')).toHaveLength(1)
     expect(await cluster.kubectl('logs talker --timestamps --limit-bytes=100')).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z line 1\n/)
+    await eventually(
+      'the first lines are more than a second old',
+      async () => (await cluster.kubectl('logs talker')).split('more\n').length > 3,
+    )
     let followed = ''
     const stop = new AbortController()
     const following = cluster.try('1.36', ['logs', '-f', 'talker', '--since=1s'], {

@@ -36,6 +36,11 @@ export function grantStore(table: Table, grantee: IGrantable): void {
   )
 }
 
+/** A log record of an object too large for one item names parts that must be read from the table. */
+export function grantReadParts(table: Table, grantee: IGrantable): void {
+  allow(grantee, 'ReadParts', ['dynamodb:Query'], [table.tableArn])
+}
+
 export function grantReadPodLogs(group: ILogGroup, grantee: IGrantable): void {
   allow(
     grantee,

@@ -99,6 +99,7 @@ export class ZeroplaneStack extends Stack {
 
     const dispatch = make('dispatch', 256, Duration.minutes(1), { ...queues, EVENT_BUS: config.eventBus })
     if (config.eventBus !== '') grantPublish(pipeline, config.eventBus, dispatch)
+    grantReadParts(table, dispatch)
     pipeline.work.grantSendMessages(dispatch)
     pipeline.connectStream(table, dispatch)
     pipeline.connectDelay(dispatch)

@@ -62,13 +62,25 @@ describe('a verb costs', () => {
     expect(meter.take().writeUnits).toBe(0)
   })
 
-  it('two calls to list, a third in a process that has not seen the collection', async () => {
+  it('two calls to list, a third in a process that has not seen the collection, one when it is listed often', async () => {
     await store.create(docs, 'd/a', doc('d/a'))
     store = open()
     await store.list(docs)
     expect(meter.take().calls).toEqual({ GetItem: 1, Query: 2 })
     await store.list(docs)
     expect(meter.take().calls).toEqual({ Query: 2 })
+    await store.list(docs)
+    await store.list(docs, { prefix: 'd/' })
+    expect(meter.take().calls).toEqual({ Query: 2 })
+  })
+
+  it('few calls when many ask at once', async () => {
+    await store.create(docs, 'd/a', doc('d/a'))
+    meter.take()
+    await Promise.all(Array.from({ length: 50 }, () => store.get(docs, 'd/a')))
+    expect(meter.take().calls.GetItem).toBeLessThanOrEqual(2)
+    await Promise.all(Array.from({ length: 50 }, () => store.changes(docs, 1)))
+    expect(meter.take().calls.Query).toBeLessThanOrEqual(2)
   })
 
   it('one call to learn what has changed', async () => {

@@ -1,5 +1,5 @@
 // Deployments: one ReplicaSet for each template, and the way from one to the next.
-import type { Deployment, DeploymentStatus, ReplicaSet } from '../api/apps/v1.ts'
+import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '../api/apps/v1.ts'
 import type { Pod } from '../api/core/v1.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
 import { objectKey, splitKey } from '../apimachinery/types.ts'
@@ -225,9 +225,7 @@ class Sync {
     this.#setConditions(withCondition(conditions, condition('Progressing', 'True', reason, message, this.#context.now())))
   }
 
-  #setConditions(
-    conditions: NonNullable<DeploymentStatus['conditions']> | readonly NonNullable<DeploymentStatus['conditions']>[number][] | undefined,
-  ): void {
+  #setConditions(conditions: readonly DeploymentCondition[] | undefined): void {
     if (conditions === this.#deployment.status?.conditions) return
     this.#deployment = {
       ...this.#deployment,

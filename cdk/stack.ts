@@ -11,6 +11,7 @@ import {
   grantOwnQueues,
   grantPublish,
   grantReadImages,
+  grantReadParts,
   grantReadPodLogs,
   grantScheduleWork,
   grantStore,

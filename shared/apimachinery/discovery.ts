@@ -84,13 +84,14 @@ interface Subresource {
   readonly verbs: readonly string[]
 }
 
-function subresourcesOf({ definition, kind }: Endpoint): Subresource[] {
+function subresourcesOf({ definition, kind, apiVersion }: Endpoint): Subresource[] {
   const found: Subresource[] = []
   for (const [name, part] of Object.entries(definition.parts ?? {}))
     if (!part.internal) found.push({ name, kind, verbs: [...(part.verbs ?? ['get', 'patch', 'update'])].sort() })
   if (definition.scale !== undefined)
     found.push({ name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: ['get', 'patch', 'update'] })
   for (const [name, action] of Object.entries(definition.actions ?? {})) {
+    if (action.servedIn?.includes(apiVersion) === false) continue
     found.push({
       name,
       kind: action.kind?.kind ?? kind,

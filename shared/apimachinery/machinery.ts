@@ -45,7 +45,8 @@ export const keyOf = ({ namespace, name }: Target) => objectKey(namespace, name)
 /** The object in the endpoint's version. The argument is not changed; the answer may be the argument itself. */
 export function toVersion(object: KubeObject, { version, storage, definition, apiVersion, kind }: Endpoint): KubeObject {
   if (version === storage && definition.decorate === undefined) return object
-  const converted = version === storage ? clone(object) : version.fromStorage === undefined ? { ...object } : version.fromStorage(object)
+  const other = version === storage ? clone(object) : (version.fromStorage?.(object) ?? object)
+  const converted = other === object ? { ...object } : other
   if (version !== storage) {
     converted.apiVersion = apiVersion
     converted.kind = kind

@@ -167,6 +167,8 @@ export interface ScaleStrategy<T extends KubeObject = KubeObject> {
 export interface Action {
   /** As discovery names it; the group is "" in the parent's own group version. Default: the parent's kind. */
   readonly kind?: GroupVersionKind
+  /** The versions of the parent below which it is served, e.g. ["extensions/v1beta1"]. Default: all. */
+  readonly servedIn?: readonly string[]
   /** Verbs as discovery lists them. */
   readonly verbs: readonly string[]
   /** The path goes on after the subresource (proxy/some/path). */

@@ -9,9 +9,9 @@ import { validatePodTemplate } from './pod-spec/spec.ts'
 import { templateWarnings } from './pod-spec/warnings.ts'
 import { age, columns, containerCells, labelsText, selectorText } from './printers/text.ts'
 import { apartFromStatus, collect, keep, specChanged, statusPart } from './strategy.ts'
-import { atMost100Percent, collisionCount, type Errors, immutable, intOrPercent, nonNegative, percentOrInt } from './validation/checks.ts'
+import { atMost100Percent, collisionCount, type Errors, intOrPercent, nonNegative, percentOrInt } from './validation/checks.ts'
 import { isEmptySelector, labelSelector } from './validation/label-selector.ts'
-import { everlasting, templateLabels } from './workload.ts'
+import { everlasting, fixedSelector, templateLabels } from './workload.ts'
 
 const COUNTS = [
   'currentNumberScheduled',
@@ -28,12 +28,12 @@ const COUNTS = [
 /** Counts changes of the template. It was a field of the spec once. */
 export const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation'
 
-export function daemonSetDefaults(object: KubeObject, strategy = 'RollingUpdate'): void {
+function defaults(object: KubeObject): void {
   const set = object as DaemonSet
   set.spec ??= {} as DaemonSetSpec
   const { spec } = set
   spec.updateStrategy ??= {}
-  spec.updateStrategy.type ||= strategy
+  spec.updateStrategy.type ||= 'RollingUpdate'
   if (spec.updateStrategy.type === 'RollingUpdate') {
     spec.updateStrategy.rollingUpdate ??= {}
     spec.updateStrategy.rollingUpdate.maxUnavailable ??= 1
@@ -97,7 +97,7 @@ export default defineResource<DaemonSet>({
   namespaced: true,
   shortNames: ['ds'],
   categories: ['all'],
-  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.apps.v1.DaemonSet', defaults: object => daemonSetDefaults(object) }],
+  versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.apps.v1.DaemonSet', defaults }],
   generation: specChanged,
   prepareForCreate(set) {
     apartFromStatus.prepareForCreate(set)
@@ -111,9 +111,9 @@ export default defineResource<DaemonSet>({
     setTemplateGeneration(set, templateGeneration(old) + (templateChanged(set, old) ? 1 : 0))
   },
   validate: set => collect(errors => validate(set, errors)),
-  validateUpdate: (set, old) =>
+  validateUpdate: (set, old, context) =>
     collect(errors => {
-      immutable(set.spec?.selector, old.spec?.selector, 'spec.selector', errors)
+      fixedSelector(set.spec?.selector, old.spec?.selector, context, errors)
       validate(set, errors)
     }),
   warnings: (set, old) => (old === undefined || templateChanged(set, old) ? templateWarnings(set.spec?.template, 'spec.template') : []),

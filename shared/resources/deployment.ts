@@ -12,13 +12,20 @@ import {
   atMost100Percent,
   collisionCount,
   type Errors,
-  immutable,
   intOrPercent,
   nonNegative,
   percentOrInt,
   replicaCounts,
 } from './validation/checks.ts'
-import { everlasting, isUsableSelector, replicaScale, scaleSelector, selectedTemplate, workloadSelector } from './workload.ts'
+import {
+  everlasting,
+  fixedSelector,
+  isUsableSelector,
+  replicaScale,
+  scaleSelector,
+  selectedTemplate,
+  workloadSelector,
+} from './workload.ts'
 
 const COUNTS = [
   'observedGeneration',
@@ -31,7 +38,7 @@ const COUNTS = [
   'collisionCount',
 ]
 
-export function defaults(object: KubeObject): void {
+function defaults(object: KubeObject): void {
   const deployment = object as Deployment
   deployment.spec ??= {} as DeploymentSpec
   const { spec } = deployment
@@ -115,10 +122,10 @@ export default defineResource<Deployment>({
     dropUnsupportedInTemplate(deployment.spec?.template)
   },
   validate: deployment => collect(errors => validate(deployment, errors)),
-  validateUpdate: (deployment, old) =>
+  validateUpdate: (deployment, old, context) =>
     collect(errors => {
       validate(deployment, errors)
-      immutable(deployment.spec?.selector, old.spec?.selector, 'spec.selector', errors)
+      fixedSelector(deployment.spec?.selector, old.spec?.selector, context, errors)
     }),
   warnings: (deployment, old) =>
     old !== undefined && deployment.metadata.generation === old.metadata.generation

@@ -26,6 +26,7 @@ import ingressClass from './ingress-class.ts'
 import ipAddress from './ip-address.ts'
 import job from './job.ts'
 import lease from './lease.ts'
+import { withLegacyVersions } from './legacy/index.ts'
 import limitRange from './limit-range.ts'
 import mutatingAdmissionPolicy from './mutating-admission-policy.ts'
 import mutatingAdmissionPolicyBinding from './mutating-admission-policy-binding.ts'
@@ -71,14 +72,17 @@ export interface BuiltInOptions {
   readonly nodePorts?: readonly [first: number, last: number]
   /** How running pods are reached: log, exec, attach ... */
   readonly streams?: PodStreams
+  /** Also serve the versions of 2018: extensions/v1beta1, apps/v1beta1, apps/v1beta2 ... */
+  readonly legacy?: boolean
 }
 
 /** Loopback addresses: every node is a network of its own, in which each of them can stand for a Service. */
 export const DEFAULT_SERVICE_CIDR = '127.128.0.0/9'
 
 export function builtInResources(options: BuiltInOptions = {}): readonly ResourceDefinition[] {
-  const { serviceCidr: cidr = DEFAULT_SERVICE_CIDR, nodePorts = [30_000, 32_767], streams = {} } = options
-  return [...FIXED, pod(streams), service({ addresses: addressRanges(cidr), ports: portRange(...nodePorts) })]
+  const { serviceCidr: cidr = DEFAULT_SERVICE_CIDR, nodePorts = [30_000, 32_767], streams = {}, legacy = false } = options
+  const all = [...FIXED, pod(streams), service({ addresses: addressRanges(cidr), ports: portRange(...nodePorts) })]
+  return legacy ? withLegacyVersions(all) : all
 }
 
 const FIXED: readonly ResourceDefinition[] = [

@@ -7,8 +7,8 @@ import { defaultPodTemplate } from './pod-spec/defaults.ts'
 import { templateWarnings, workloadNameWarnings } from './pod-spec/warnings.ts'
 import { age, columns, containerCells, selectorText } from './printers/text.ts'
 import { apartFromStatus, collect, keep, specChanged, statusPart } from './strategy.ts'
-import { type Errors, immutable, nonNegative, replicaCounts } from './validation/checks.ts'
-import { everlasting, isUsableSelector, replicaScale, selectedTemplate, workloadSelector } from './workload.ts'
+import { type Errors, nonNegative, replicaCounts } from './validation/checks.ts'
+import { everlasting, fixedSelector, isUsableSelector, replicaScale, selectedTemplate, workloadSelector } from './workload.ts'
 
 const COUNTS = ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas']
 
@@ -52,10 +52,10 @@ export default defineResource<ReplicaSet>({
     dropUnsupportedInTemplate(set.spec?.template)
   },
   validate: set => collect(errors => validate(set, errors)),
-  validateUpdate: (set, old) =>
+  validateUpdate: (set, old, context) =>
     collect(errors => {
       validate(set, errors)
-      immutable(set.spec?.selector, old.spec?.selector, 'spec.selector', errors)
+      fixedSelector(set.spec?.selector, old.spec?.selector, context, errors)
     }),
   warnings: (set, old) =>
     old !== undefined && set.metadata.generation === old.metadata.generation

@@ -1,12 +1,13 @@
 // What workloads that keep pods from a template have in common (pkg/apis/apps).
 import type { PodSpec, PodTemplateSpec } from '../api/core/v1.ts'
 import type { LabelSelector } from '../api/meta/v1.ts'
+import type { RequestContext } from '../apimachinery/context.ts'
 import { forbidden, invalid, notSupported, required } from '../apimachinery/field-error.ts'
 import { formatSelector, fromLabelSelector, matchesSelector } from '../apimachinery/label-selector.ts'
 import type { ScaleStrategy } from '../apimachinery/resource.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import { validatePodTemplate } from './pod-spec/spec.ts'
-import type { Errors, Labels } from './validation/checks.ts'
+import { type Errors, immutable, type Labels } from './validation/checks.ts'
 import { isEmptySelector, isUsableSelector, labelSelector } from './validation/label-selector.ts'
 
 /** A selector that says something. `what` is upstream's word for the kind, which is not always the kind. */
@@ -52,6 +53,18 @@ export function everlasting(template: PodTemplateSpec | undefined, kind: string,
 }
 
 export { isUsableSelector }
+
+const CHANGEABLE_SELECTORS = ['extensions/v1beta1', 'apps/v1beta1']
+
+/** Selectors are fixed, except through the versions that always let them change. */
+export function fixedSelector(
+  selector: LabelSelector | undefined,
+  old: LabelSelector | undefined,
+  { apiVersion }: RequestContext,
+  errors: Errors,
+): void {
+  if (apiVersion === undefined || !CHANGEABLE_SELECTORS.includes(apiVersion)) immutable(selector, old, 'spec.selector', errors)
+}
 
 /** status.selector of a Scale. */
 export const scaleSelector = (selector: LabelSelector | undefined): string => {

@@ -26,7 +26,8 @@ export async function handleSubresource(call: ResourceRequest, target: Target): 
   const { info, request } = call
   const { definition } = target.endpoint
   const { subresource } = info
-  const action = definition.actions?.[subresource]
+  const found = definition.actions?.[subresource]
+  const action = found?.servedIn?.includes(target.endpoint.apiVersion) === false ? undefined : found
   if (action !== undefined && (info.rest === '' || info.rest === '/' || action.anyPath === true)) return handleAction(call, target, action)
   if (info.rest !== '' && info.rest !== '/') throw status.unknownPath()
   const named = definition.parts?.[subresource]

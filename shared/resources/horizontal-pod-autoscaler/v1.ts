@@ -16,7 +16,7 @@ import type {
 import type { LabelSelector } from '../../api/meta/v1.ts'
 import { canonicalQuantity } from '../../apimachinery/quantity.ts'
 import type { KubeObject } from '../../apimachinery/types.ts'
-import { cpuMetric, DEFAULT_UTILIZATION, defaultAutoscaler } from './defaults.ts'
+import { cpuMetric, DEFAULT_UTILIZATION } from './defaults.ts'
 
 const PREFIX = 'autoscaling.alpha.kubernetes.io/'
 const METRICS = `${PREFIX}metrics`
@@ -350,7 +350,7 @@ export function fromV1(object: KubeObject): KubeObject {
   const ofCpu =
     current === undefined ? undefined : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }]
   const currentMetrics = carriedBy(annotations, STATUSES, value => membersOf(value).map(readStatus)) ?? ofCpu
-  const latest = withoutCarried({
+  return withoutCarried({
     ...object,
     spec: compact({
       ...rest,
@@ -363,6 +363,4 @@ export function fromV1(object: KubeObject): KubeObject {
       conditions: carriedBy(annotations, CONDITIONS, value => membersOf(value).map(readCondition)),
     }),
   } as KubeObject)
-  defaultAutoscaler(latest as Latest)
-  return latest
 }

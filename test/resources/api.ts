@@ -1,0 +1,44 @@
+// The API on a store of its own, without a network: requests go in, answers come out.
+import { createApi } from '../../functions/api/app.ts'
+import { MASTERS } from '../../shared/auth/types.ts'
+import { type BuiltInOptions, builtInResources } from '../../shared/resources/index.ts'
+import { MemoryStore } from '../../shared/store/memory.ts'
+
+export interface Answer {
+  readonly code: number
+  readonly warning: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any kind
+  readonly body: any
+}
+
+export interface TestApi {
+  send(method: string, path: string, body?: unknown, type?: string): Promise<Answer>
+}
+
+const CIDR = '10.96.0.0/24'
+
+export async function startApi(options: BuiltInOptions = {}): Promise<TestApi> {
+  const { handle } = await createApi({
+    store: new MemoryStore(),
+    resources: builtInResources({ serviceCidr: CIDR, ...options }),
+    serviceCidr: options.serviceCidr ?? CIDR,
+    tokens: [{ token: 'admin', user: { name: 'admin', groups: [MASTERS] } }],
+  })
+  const api: TestApi = {
+    async send(method, path, body, type = 'application/json') {
+      const answer = await handle(
+        new Request(`http://api${path}`, {
+          method,
+          headers: { authorization: 'Bearer admin', 'content-type': type },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        }),
+      )
+      return { code: answer.status, warning: answer.headers.get('warning') ?? '', body: await answer.json() }
+    },
+  }
+  await api.send('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } })
+  return api
+}
+
+export const podSpec = { containers: [{ name: 'c', image: 'registry.example/app:1' }] }
+export const template = { metadata: { labels: { app: 'a' } }, spec: podSpec }

@@ -76,11 +76,12 @@ export class CollectionLog {
     return { changes: [...older.changes, ...this.#buffered(older.upTo)], revision: this.#position ?? position }
   }
 
-  /** A write of this process was committed: if it is the next change, nobody needs to read it from the table. */
-  absorb(change: Change): void {
-    if (this.#position === undefined || change.revision !== this.#position + 1) return
+  /** A write of this process was committed: if it is the next change, which it answers, nobody needs to read it from the table. */
+  absorb(change: Change): boolean {
+    if (this.#position === undefined || change.revision !== this.#position + 1) return false
     this.#accept(change.revision, change)
     this.#freshAt = this.#options.clock.now()
+    return true
   }
 
   /** Finds where to start from, unless that is known. */

@@ -284,8 +284,7 @@ export class DynamoStore implements FeedingStore {
     const collection = this.#collection(intent.collection)
     const { change, known, bytes } = await write(this.#write, collection.head, { ...intent, collection: collection.resource })
     this.#remember(collection.name, change, bytes, known.parts)
-    collection.log.absorb(change)
-    collection.poller.hint()
+    if (!collection.log.absorb(change)) collection.poller.hint()
     for (const listener of this.#listeners) listener(change)
     return stored(known)
   }

@@ -93,8 +93,8 @@ export const seededBugs: readonly SeededBug[] = [
   {
     name: 'own writes enter the log before others that came first',
     file: 'dynamodb/collection-log.ts',
-    find: 'change.revision !== this.#position + 1) return',
-    replace: 'change.revision <= this.#position) return',
+    find: 'change.revision !== this.#position + 1) return false',
+    replace: 'change.revision <= this.#position) return false',
   },
   {
     name: 'a watch that is woken believes that nothing before concerned it, and is told late',

@@ -30,21 +30,31 @@ export function findProgram(name: string): string | undefined {
     })
 }
 
+let queue: Promise<unknown> = Promise.resolve()
+let updated: ReturnType<typeof run> | undefined
+
 /**
  * Installs the first of the alternatives that can be had. Each is a list of packages.
  * @throws HostError with apt's own words.
  */
-export async function install(alternatives: readonly (readonly string[])[]): Promise<void> {
-  const apt = ['apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=300', '-o', 'APT::Get::Assume-Yes=true']
+export function install(alternatives: readonly (readonly string[])[]): Promise<void> {
+  // One after the other: apt locks its lists, and does not wait for that lock as it does for dpkg's.
+  const turn = queue.then(() => installNow(alternatives))
+  queue = turn.catch(() => {})
+  return turn
+}
+
+async function installNow(alternatives: readonly (readonly string[])[]): Promise<void> {
+  const apt = ['apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=300']
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const updated = await run([...apt, 'update'], { env })
-  let last = updated
+  updated ??= run([...apt, 'update'], { env })
+  let last = await updated
   for (const packages of alternatives) {
     last = await run([...apt, 'install', '--no-install-recommends', ...packages], { env })
     if (last.code === 0) return
   }
   const wanted = alternatives.map(packages => packages.join(' ')).join(', or ')
-  throw new HostError(`apt-get could not install ${wanted}: ${lastLine(last.output) || lastLine(updated.output)}`)
+  throw new HostError(`apt-get could not install ${wanted}: ${lastLine(last.output) || lastLine((await updated).output)}`)
 }
 
 /** Runs a program without a terminal; the output is both streams together. */

@@ -74,6 +74,22 @@ export class EventLog {
     }
   }
 
+  /** For one reconcile: a controller need not wait for its events, but the function must not end before they are written. */
+  session(component: string): { readonly recorder: EventRecorder; written(): Promise<unknown> } {
+    const recorder = this.recorder(component)
+    const pending: Promise<void>[] = []
+    return {
+      recorder: {
+        event(...saying) {
+          const writing = recorder.event(...saying)
+          pending.push(writing)
+          return writing
+        },
+      },
+      written: () => Promise.all(pending),
+    }
+  }
+
   async #record(saying: Saying): Promise<void> {
     const { component, object, type, reason } = saying
     const source = `${component} ${object.kind} ${object.namespace ?? ''}/${object.name} ${object.uid ?? ''}`

@@ -2,16 +2,18 @@
 // failed for good), and goes on with what the reconciles themselves cause (the cascade) while it holds the group of that work.
 import type { Client } from '../apimachinery/client.ts'
 import type { Registry } from '../apimachinery/registry.ts'
-import { type KubeObject, splitKey } from '../apimachinery/types.ts'
 import type { Clock } from '../clock.ts'
 import type { Controller, ControllerContext, Outcome } from '../controllers/types.ts'
 import { TerminalError, told } from '../controllers/types.ts'
 import type { Change, Store } from '../store/types.ts'
+import { backoff } from './backoff.ts'
 import { createDispatch, type Dispatch } from './dispatch.ts'
 import { EventLog } from './event-recorder.ts'
+import { Groups } from './groups.ts'
 import { Informers } from './informers.ts'
 import { KeyMemory } from './key-memory.ts'
 import type { Log } from './log.ts'
+import { componentOf, tellFailure } from './tell.ts'
 import { mergeWork, type WorkItem, type WorkQueue, workGroup, workId } from './work.ts'
 
 export interface WorkerOptions {
@@ -29,21 +31,10 @@ export interface WorkerOptions {
   readonly alone?: boolean
 }
 
-/**
- * As upstream's default rate limiter (5 ms, doubled), but no longer than a delay queue takes. Only the first retry comes at once: it is
- * mostly a lost race about a resourceVersion, and the informers are fresh by then.
- */
-const FIRST_BACKOFF_MS = 5
-const LONGEST_BACKOFF_MS = 900_000
 /** Waits shorter than this are not worth a way through the queue, which counts in seconds. */
 const SHORT_MS = 1000
 /** From this failure in a row on (after about a second of trying) people are told. */
 const TELL_FROM_FAILURES = 10
-
-/** Milliseconds to wait after so many failures in a row. */
-export function backoff(failures: number): number {
-  return failures <= 1 ? 0 : Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 2))
-}
 
 export class Worker {
   readonly #options: WorkerOptions
@@ -60,9 +51,7 @@ export class Worker {
   /** Short waits that are slept through here. */
   readonly #sleeping = new Map<string, WorkItem>()
 
-  /** How many callers of work() hold a group, and how much of its work is not done yet. */
-  readonly #held = new Map<string, { holders: number; readonly since: number }>()
-  readonly #open = new Map<string, number>()
+  readonly #groups: Groups
   #idle: (() => void)[] = []
   /** Caused by our own writes, but for groups that somebody else may hold. */
   #foreign = new Map<string, WorkItem>()
@@ -73,6 +62,7 @@ export class Worker {
     this.#dispatch = createDispatch(options.controllers, (error, controller, { collection, key }) =>
       options.log.error({ error, controller, collection, key }, 'mapping a change to keys failed'),
     )
+    this.#groups = new Groups(options.clock.now)
     this.#informers = new Informers(options.store, options.clock.now)
     this.#events = new EventLog({ client: options.client, now: options.clock.now, log: options.log })
   }
@@ -84,11 +74,7 @@ export class Worker {
    */
   async work(items: readonly WorkItem[], { until }: { readonly until: number }): Promise<void> {
     const groups = new Set(items.map(workGroup))
-    for (const group of groups) {
-      const held = this.#held.get(group)
-      if (held === undefined) this.#held.set(group, { holders: 1, since: this.#options.clock.now() })
-      else held.holders++
-    }
+    this.#groups.hold(groups)
     for (const item of items) this.#add(item)
     this.#pump()
 
@@ -97,16 +83,11 @@ export class Worker {
       over = true
       this.#wake()
     })
-    const isOpen = () => [...groups].some(group => (this.#open.get(group) ?? 0) > 0)
-    while (isOpen() && !over) await this.#changed()
+    while (this.#groups.isOpen(groups) && !over) await this.#changed()
     cancel()
 
     // From here on nothing of these groups begins any more, unless somebody else in this process holds them too.
-    for (const group of groups) {
-      const held = this.#held.get(group)!
-      held.holders--
-      if (held.holders === 0) this.#held.delete(group)
-    }
+    this.#groups.release(groups)
     const isRunning = () => [...this.#running.values()].some(item => groups.has(workGroup(item)))
     while (isRunning()) await this.#changed()
     await this.#giveBack()
@@ -141,13 +122,13 @@ export class Worker {
   }
 
   #holds(group: string): boolean {
-    return this.#options.alone === true || this.#held.has(group)
+    return this.#options.alone === true || this.#groups.holds(group)
   }
 
   /** From when on the work of others must be seen. A failure was perhaps for want of that: its retry sees everything. */
   #needsViewSince(item: WorkItem): number {
     if (item.failures !== undefined) return Number.POSITIVE_INFINITY
-    return this.#held.get(workGroup(item))?.since ?? Number.POSITIVE_INFINITY
+    return this.#groups.since(workGroup(item)) ?? Number.POSITIVE_INFINITY
   }
 
   #add(item: WorkItem): void {
@@ -159,7 +140,7 @@ export class Worker {
     }
     if (this.#memory.isDone(item)) return
     const known = this.#ready.get(id)
-    if (known === undefined) this.#count(item, 1)
+    if (known === undefined) this.#groups.count(workGroup(item), 1)
     this.#ready.set(id, known === undefined ? item : mergeWork(known, item))
   }
 
@@ -183,7 +164,7 @@ export class Worker {
       this.#options.log.error({ error, ...item }, 'worker failed to put work off; the next change or resync brings it back')
     }
     this.#running.delete(id)
-    this.#count(item, -1)
+    this.#groups.count(workGroup(item), -1)
     const again = this.#again.get(id)
     if (again !== undefined) {
       this.#again.delete(id)
@@ -201,7 +182,7 @@ export class Worker {
     }
     const { client, registry, clock, log } = this.#options
     const view = this.#informers.view({ since: this.#needsViewSince(item), atLeast: item.seen })
-    const events = this.#recorder(controller)
+    const events = this.#events.session(componentOf(controller))
     const context: ControllerContext = { client, registry, informer: view.informer, events: events.recorder, now: clock.now }
     let outcome: Outcome | undefined
     try {
@@ -218,11 +199,11 @@ export class Worker {
   }
 
   async #failed(controller: Controller, item: WorkItem, error: unknown): Promise<void> {
-    const { log } = this.#options
+    const { client, log } = this.#options
     const where = { error, controller: controller.name, key: item.key }
     if (error instanceof TerminalError) {
       log.error(where, 'reconcile failed for good')
-      await this.#tell(controller, item.key, `${error.message}; it is tried again when something changes`)
+      await tellFailure(client, this.#events, controller, item.key, `${error.message}; it is tried again when something changes`)
       return
     }
     const failures = this.#memory.failed(item)
@@ -232,30 +213,15 @@ export class Worker {
     else log.warn({ ...where, failures, wait }, 'reconcile failed')
     if (failures >= TELL_FROM_FAILURES && !told.has(error as object)) {
       const message = error instanceof Error ? error.message : String(error)
-      await this.#tell(controller, item.key, `${message}; tried ${failures} times, next try in ${Math.ceil(wait / 1000)} s`)
+      await tellFailure(
+        client,
+        this.#events,
+        controller,
+        item.key,
+        `${message}; tried ${failures} times, next try in ${Math.ceil(wait / 1000)} s`,
+      )
     }
     await this.#later({ controller: item.controller, key: item.key, failures }, wait)
-  }
-
-  /** The dead letter, as users see it: an Event about the object that the key names. */
-  async #tell(controller: Controller, key: string, message: string): Promise<void> {
-    const about = await this.#object(controller, key)
-    if (about !== undefined) {
-      await this.#events
-        .recorder(controller.component ?? `${controller.name}-controller`)
-        .event(about, 'Warning', 'ReconcileFailed', message)
-    }
-  }
-
-  async #object(controller: Controller, key: string): Promise<KubeObject | undefined> {
-    const resource = controller.watches[0]?.resource
-    if (resource === undefined || resource === '*') return undefined
-    const { namespace, name } = splitKey(key)
-    try {
-      return await this.#options.client.get(resource, namespace || undefined, name)
-    } catch {
-      return undefined
-    }
   }
 
   async #later(item: WorkItem, wait: number): Promise<void> {
@@ -281,13 +247,13 @@ export class Worker {
 
   #sleep(item: WorkItem, due: number): void {
     const id = workId(item)
-    if (!this.#sleeping.has(id)) this.#count(item, 1)
+    if (!this.#sleeping.has(id)) this.#groups.count(workGroup(item), 1)
     this.#sleeping.set(id, item)
     this.#options.clock.at(due, () => {
       // A later call put another in its place, or it was given back to the queue.
       if (this.#sleeping.get(id) !== item) return
       this.#sleeping.delete(id)
-      this.#count(item, -1)
+      this.#groups.count(workGroup(item), -1)
       this.#add(item)
       this.#pump()
       this.#wake()
@@ -313,7 +279,7 @@ export class Worker {
       for (const [id, item] of waiting) {
         if (this.#holds(workGroup(item))) continue
         waiting.delete(id)
-        this.#count(item, -1)
+        this.#groups.count(workGroup(item), -1)
         back.push(item)
       }
     }
@@ -322,30 +288,6 @@ export class Worker {
       back.push(item)
     }
     if (back.length > 0) await this.#options.queue.send(back)
-  }
-
-  #recorder(controller: Controller): { readonly recorder: ControllerContext['events']; written(): Promise<unknown> } {
-    const recorder = this.#events.recorder(controller.component ?? `${controller.name}-controller`)
-    const pending: Promise<void>[] = []
-    return {
-      recorder: {
-        event: (...saying) => {
-          const writing = recorder.event(...saying)
-          pending.push(writing)
-          return writing
-        },
-      },
-      // A controller need not wait for its events; the function must not end before they are written.
-      written: () => Promise.all(pending),
-    }
-  }
-
-  /** Keeps the number of what is waiting or running in the item's group. */
-  #count(item: WorkItem, by: 1 | -1): void {
-    const group = workGroup(item)
-    const open = (this.#open.get(group) ?? 0) + by
-    if (open === 0) this.#open.delete(group)
-    else this.#open.set(group, open)
   }
 
   #changed(): Promise<void> {

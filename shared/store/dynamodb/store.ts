@@ -26,6 +26,7 @@ import { Poller, type PollTimes } from './poller.ts'
 import { type Known, Recent } from './recent.ts'
 import { Snapshot } from './snapshot.ts'
 import { Table } from './table.ts'
+import { watchLog, withPrefix } from './watch.ts'
 import { type Intent, type WriteOptions, write } from './write.ts'
 
 export interface DynamoStoreOptions {
@@ -175,40 +176,9 @@ export class DynamoStore implements FeedingStore {
     return { changes, revision: Math.max(from, revision) }
   }
 
-  async *watch(resource: GroupResource, { from, prefix = '', signal }: WatchOptions): AsyncIterable<WatchItem> {
+  watch(resource: GroupResource, options: WatchOptions): AsyncIterable<WatchItem> {
     const { log, poller } = this.#collection(resource)
-    const waiter = poller.add(prefix)
-    // Asking a signal made of others costs more than a change does.
-    let isOver = signal.aborted
-    const onAbort = () => {
-      isOver = true
-      waiter.wake()
-    }
-    signal.addEventListener('abort', onAbort)
-    try {
-      let position = from
-      let told = -1
-      if (!isOver) await log.sync()
-      while (!isOver) {
-        const { changes, revision } = await log.after(position)
-        for (const change of withPrefix(changes, prefix)) {
-          if (isOver) return
-          yield { change }
-        }
-        position = Math.max(position, revision)
-        // Of a watch from the future nothing can be said before that has come.
-        if (revision >= from && revision > told && !isOver) {
-          told = revision
-          yield { progress: revision }
-        }
-        if (isOver || (log.position ?? 0) > position) continue
-        const first = await waiter.next()
-        if (first !== undefined) position = Math.max(position, first - 1)
-      }
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-      waiter.remove()
-    }
+    return watchLog(log, poller, options)
   }
 
   #collection(resource: GroupResource): Collection {
@@ -311,6 +281,3 @@ export class DynamoStore implements FeedingStore {
 }
 
 const stored = ({ key, revision, object }: Known): Stored => ({ key, revision, object })
-
-const withPrefix = (changes: readonly Change[], prefix: string): readonly Change[] =>
-  prefix === '' ? changes : changes.filter(change => change.key.startsWith(prefix))

@@ -104,7 +104,7 @@ export const seededBugs: readonly SeededBug[] = [
   },
   {
     name: 'progress is told one too far',
-    file: 'dynamodb/store.ts',
+    file: 'dynamodb/watch.ts',
     find: 'yield { progress: revision }',
     replace: 'yield { progress: revision + 1 }',
   },

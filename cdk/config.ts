@@ -14,8 +14,6 @@ export interface ZeroplaneConfig {
   readonly vpc: string
   /** Where pods run when they do not ask: share of Fargate and of Fargate Spot. */
   readonly capacity: { readonly onDemandWeight: number; readonly spotWeight: number }
-  /** ARM64 or X86_64: the architecture of pods that do not ask. Functions are arm64 always. */
-  readonly podArchitecture: 'ARM64' | 'X86_64'
   /** Refuses to delete the table (a second line of defence; point-in-time recovery is always on). */
   readonly deletionProtection: boolean
   /** ARNs of IAM roles or users, separated by commas, that are cluster administrators. `npm run deploy` names its caller when this is empty. */
@@ -38,7 +36,6 @@ export const DEFAULTS: ZeroplaneConfig = {
   logRetentionDays: 14,
   vpc: 'new',
   capacity: { onDemandWeight: 1, spotWeight: 0 },
-  podArchitecture: 'X86_64',
   deletionProtection: false,
   admin: '',
   observability: false,

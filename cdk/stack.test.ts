@@ -199,6 +199,16 @@ test('a month in which nobody uses it costs less than a dollar, without any free
   expect(total(lines)).toBeLessThan(1)
 })
 
+test('alarms, dashboard and budget come when asked for, and their price is told', () => {
+  const asked = synthesise(folder, { ...DEFAULTS, observability: true, budget: { dollars: 20, email: 'ops@example.com' } })
+  asked.resourceCountIs('AWS::CloudWatch::Alarm', 7)
+  asked.resourceCountIs('AWS::CloudWatch::Dashboard', 1)
+  asked.hasResourceProperties('AWS::Budgets::Budget', { Budget: { BudgetLimit: { Amount: 20, Unit: 'USD' } } })
+  const plain = total(idleCost(template.toJSON() as Parameters<typeof idleCost>[0]))
+  expect(total(idleCost(asked.toJSON() as Parameters<typeof idleCost>[0])) - plain).toBeCloseTo(3.7, 5)
+  template.resourceCountIs('AWS::CloudWatch::Alarm', 0)
+})
+
 test('docs/cost.md says what is computed (node scripts/cost.ts writes it)', () => {
   const lines = idleCost(template.toJSON() as Parameters<typeof idleCost>[0])
   expect(readFileSync(join(import.meta.dirname, '../docs/cost.md'), 'utf8')).toBe(costPage(lines))

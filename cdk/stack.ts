@@ -7,6 +7,7 @@ import { PodCluster } from './cluster.ts'
 import type { ZeroplaneConfig } from './config.ts'
 import { ControlPlaneFunction } from './function.ts'
 import { Network } from './network.ts'
+import { monthlyBudget, Observability } from './observability.ts'
 import {
   grantOwnQueues,
   grantPublish,
@@ -129,6 +130,9 @@ export class ZeroplaneStack extends Stack {
     grantStore(table, tick)
     grantScheduleWork(pipeline, tick)
     pipeline.connectTick(tick)
+
+    if (config.observability) new Observability(this, 'Observability', { pipeline, functions: { api, dispatch, reconcile, tasks, tick } })
+    if (config.budget.dollars > 0) monthlyBudget(this, config.budget)
 
     new CfnOutput(this, 'Endpoint', { value: url.url, description: 'The Kubernetes API. npm run kubeconfig writes a kubeconfig for it.' })
     new CfnOutput(this, 'ApiFunction', { value: api.functionName })

@@ -1,6 +1,8 @@
 // LimitRanges: defaults for containers that say nothing, and bounds for those that do.
+
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod, PodSpec } from '../api/core/v1.ts'
 import type { AdmissionPlugin, Attributes } from '../apimachinery/admission.ts'
+import { member } from '../apimachinery/objects.ts'
 import { compareQuantities, quantityMilliValue, quantityValue } from '../apimachinery/quantity.ts'
 import { forbidden } from '../apimachinery/status-error.ts'
 import { totalOf } from '../resources/pod-spec/totals.ts'
@@ -65,7 +67,7 @@ function fill(container: Container, defaults: { limits: Amounts; requests: Amoun
   ] as const) {
     const own = (resources[kind] ?? {}) as Amounts
     const missing = Object.keys(defaults[kind])
-      .filter(name => own[name] === undefined)
+      .filter(name => member(own, name) === undefined)
       .sort()
     if (missing.length === 0) continue
     resources[kind] = { ...own, ...Object.fromEntries(missing.map(name => [name, defaults[kind][name]])) } as typeof resources.requests
@@ -108,8 +110,8 @@ function each(amounts: unknown, check: (name: string, bound: Amount) => string |
 
 function belowMinimum(type: string, name: string, bound: Amount, requests: Amounts, limits: Amounts): string | undefined {
   const text = `minimum ${name} usage per ${type} is ${bound}`
-  const request = requests[name]
-  const limit = limits[name]
+  const request = member(requests, name)
+  const limit = member(limits, name)
   if (request === undefined) return `${text}.  No request is specified`
   if (compareQuantities(request, bound) < 0) return `${text}, but request is ${request}`
   return limit !== undefined && compareQuantities(limit, bound) < 0 ? `${text}, but limit is ${limit}` : undefined
@@ -125,8 +127,8 @@ function aboveMaximum(
   what: 'limit' | 'request',
 ): string | undefined {
   const text = `maximum ${name} usage per ${type} is ${bound}`
-  const value = bounded[name]
-  const request = other[name]
+  const value = member(bounded, name)
+  const request = member(other, name)
   if (value === undefined) return `${text}.  No ${what} is specified`
   if (compareQuantities(value, bound) > 0) return `${text}, but ${what} is ${value}`
   return request !== undefined && compareQuantities(request, bound) > 0 ? `${text}, but request is ${request}` : undefined
@@ -134,8 +136,8 @@ function aboveMaximum(
 
 function aboveRatio(type: string, name: string, bound: Amount, requests: Amounts, limits: Amounts): string | undefined {
   const text = `${name} max limit to request ratio per ${type} is ${bound}`
-  const request = requests[name]
-  const limit = limits[name]
+  const request = member(requests, name)
+  const limit = member(limits, name)
   if (request === undefined || quantityMilliValue(request) === 0) return `${text}, but no request is specified or request is 0`
   if (limit === undefined || quantityMilliValue(limit) === 0) return `${text}, but no limit is specified or limit is 0`
   // In thousandths where that says more, as for CPU.

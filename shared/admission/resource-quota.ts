@@ -3,8 +3,10 @@
 //
 //   request A: read used=1 ... status used=2 (compare and swap) ok
 //   request B: read used=1 ............................. swap fails -> reads used=2, limit reached -> 403
+
 import type { ResourceQuota } from '../api/core/v1.ts'
 import type { AdmissionPlugin, Attributes } from '../apimachinery/admission.ts'
+import { member } from '../apimachinery/objects.ts'
 import { addQuantities, compareQuantities, formatQuantity, quantitySign, subtractQuantities } from '../apimachinery/quantity.ts'
 import { forbidden, isStatus, type StatusError } from '../apimachinery/status-error.ts'
 import { type Evaluator, evaluatorFor, type ScopeRequirement, type Usage } from './quota-usage.ts'
@@ -34,7 +36,7 @@ export const resourceQuota: AdmissionPlugin = {
 const refuse = ({ endpoint, name }: Attributes, why: string): StatusError => forbidden(endpoint.collection, name, why)
 
 const mask = (usage: Usage, names: readonly string[]): Usage =>
-  Object.fromEntries(names.filter(name => usage[name] !== undefined).map(name => [name, usage[name] as string]))
+  Object.fromEntries(names.filter(name => member(usage, name) !== undefined).map(name => [name, usage[name] as string]))
 
 const print = (usage: Usage) =>
   Object.keys(usage)
@@ -67,7 +69,7 @@ function checkCounted({ metadata, status }: ResourceQuota, evaluator: Evaluator,
   const names = Object.keys(status?.hard ?? {}).filter(name => evaluator.counts(name))
   const missing = evaluator.missing?.(attributes.object as NonNullable<Attributes['object']>, names)
   if (missing !== undefined) throw refuse(attributes, `failed quota: ${metadata.name}: ${missing}`)
-  if (names.some(name => status?.used?.[name] === undefined)) {
+  if (names.some(name => member(status?.used, name) === undefined)) {
     throw refuse(attributes, `status unknown for quota: ${metadata.name}, resources: ${names.sort().join(',')}`)
   }
 }
@@ -77,8 +79,8 @@ function deltaOf(evaluator: Evaluator, { operation, old }: Attributes, usage: Us
   const before = operation === 'UPDATE' && old !== undefined ? evaluator.usage(old) : {}
   const delta: Record<string, string> = {}
   for (const [name, amount] of Object.entries(usage)) {
-    const more = subtractQuantities(amount, before[name] ?? '0')
-    if (quantitySign(more) > 0) delta[name] = before[name] === undefined ? amount : formatQuantity(more)
+    const more = subtractQuantities(amount, member(before, name) ?? '0')
+    if (quantitySign(more) > 0) delta[name] = member(before, name) === undefined ? amount : formatQuantity(more)
   }
   return delta
 }
@@ -91,7 +93,7 @@ function chargedTo(quota: ResourceQuota, delta: Usage, attributes: Attributes): 
   const names = Object.keys(requested)
   if (names.length === 0) return undefined
   const total: Record<string, string> = {}
-  for (const name of names) total[name] = formatQuantity(addQuantities(used[name] ?? '0', requested[name] as string))
+  for (const name of names) total[name] = formatQuantity(addQuantities(member(used, name) ?? '0', requested[name] as string))
   const exceeded = names.filter(name => compareQuantities(total[name] as string, hard[name] as string) > 0)
   if (exceeded.length > 0) {
     throw refuse(

@@ -2,7 +2,7 @@
 import type { Pod, PodSpec } from '../api/core/v1.ts'
 import type { RuntimeClass } from '../api/node/v1.ts'
 import type { AdmissionPlugin, Attributes } from '../apimachinery/admission.ts'
-import { equal } from '../apimachinery/objects.ts'
+import { equal, member, setMember } from '../apimachinery/objects.ts'
 import { forbidden } from '../apimachinery/status-error.ts'
 import { isPodCreation, objectOf } from './attributes.ts'
 
@@ -41,13 +41,11 @@ function setScheduling(spec: PodSpec, { scheduling }: RuntimeClass, attributes: 
   if (scheduling === undefined) return
   const selector: Record<string, string> = { ...spec.nodeSelector }
   for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {
-    if (selector[key] !== undefined && selector[key] !== value) {
-      throw refuse(
-        attributes,
-        `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${selector[key]}`,
-      )
+    const own = member(selector, key)
+    if (own !== undefined && own !== value) {
+      throw refuse(attributes, `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${own}`)
     }
-    selector[key] = value
+    setMember(selector, key, value)
   }
   if (Object.keys(selector).length > 0) spec.nodeSelector = selector
   const added = (scheduling.tolerations ?? []).filter(toleration => !spec.tolerations?.some(other => equal(other, toleration)))

@@ -1,6 +1,8 @@
 // Field selectors: "status.phase!=Running,spec.nodeName=n" (k8s.io/apimachinery/pkg/fields). Every kind has metadata.name and
 // metadata.namespace; the others are named by its definition.
+
 import { SelectorError } from './label-selector.ts'
+import { member } from './objects.ts'
 import type { Endpoint } from './registry.ts'
 import { badRequest } from './status-error.ts'
 import type { KubeObject } from './types.ts'
@@ -73,7 +75,7 @@ export function resolveFields(selector: FieldSelector, { definition, version }: 
     if (
       field === 'metadata.name' ||
       (field === 'metadata.namespace' && (definition.namespaced || definition.selectableFields === undefined)) ||
-      (field !== undefined && definition.selectableFields?.[field] !== undefined)
+      (field !== undefined && member(definition.selectableFields, field) !== undefined)
     ) {
       return { ...requirement, field }
     }
@@ -89,8 +91,8 @@ export function resolveFields(selector: FieldSelector, { definition, version }: 
 
 function rename(field: string, definition: Endpoint['definition'], version: Endpoint['version']): string | undefined {
   if (field === 'metadata.name' || field === 'metadata.namespace') return field
-  if (version.fieldLabels !== undefined) return version.fieldLabels[field]
-  return definition.selectorAliases?.[field] ?? field
+  if (version.fieldLabels !== undefined) return member(version.fieldLabels, field)
+  return member(definition.selectorAliases, field) ?? field
 }
 
 export function matchesFields(selector: FieldSelector, object: KubeObject, { definition }: Endpoint): boolean {
@@ -103,7 +105,7 @@ export function matchesFields(selector: FieldSelector, object: KubeObject, { def
 function fieldValue(field: string, object: KubeObject, fields: Endpoint['definition']['selectableFields']): string {
   if (field === 'metadata.name') return object.metadata.name ?? ''
   if (field === 'metadata.namespace') return object.metadata.namespace ?? ''
-  return fields?.[field]?.(object) ?? ''
+  return member(fields, field)?.(object) ?? ''
 }
 
 /** The one name that can match, if the selector asks for one. */

@@ -4,7 +4,7 @@
 import type { Client, DeleteOptions, PatchType, WriteOptions } from './client.ts'
 import type { RequestContext, UserInfo } from './context.ts'
 import { createReader, keyOf, type Machinery, type Target } from './machinery.ts'
-import { clone } from './objects.ts'
+import { clone, member } from './objects.ts'
 import { actOn } from './server/subresources.ts'
 import * as status from './status-error.ts'
 import type { GroupResource, KubeObject } from './types.ts'
@@ -82,7 +82,7 @@ class InProcessClient implements Client {
     body: KubeObject,
   ): Promise<T> {
     const target = this.#target(resource, namespace, name)
-    const action = target.endpoint.definition.actions?.[subresource]
+    const action = member(target.endpoint.definition.actions, subresource)
     if (action === undefined) throw status.unknownPath()
     const call = { namespace: target.namespace, name, query: new URLSearchParams(), path: '' }
     return (await actOn(this.#machinery(), target, subresource, action, clone(body), call, this.#context({}))) as T

@@ -1,5 +1,7 @@
 // Label selectors: the text form of query parameters (k8s.io/apimachinery/pkg/labels) and the structured one of specs.
+
 import { isLabelKey, isLabelValue } from './names.ts'
+import { member } from './objects.ts'
 import type { LabelSelector } from './types.ts'
 
 export type Operator = 'in' | 'notin' | 'exists' | '!' | '>' | '<'
@@ -20,7 +22,7 @@ export class SelectorError extends Error {
 
 export function matchesLabels(selector: Selector, labels: Readonly<Record<string, string>> | undefined): boolean {
   for (const { key, operator, values } of selector) {
-    const value = labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined
+    const value = member(labels, key)
     if (!holds(operator, values, value)) return false
   }
   return true
@@ -103,15 +105,15 @@ function scan(text: string): Scanned[] {
     else if (SYMBOLS.includes(char)) {
       // The longest run of symbols that is a token; "!=" is one, "=!" is two.
       let end = at + 1
-      while (end < text.length && TOKENS[text.slice(at, end + 1)] !== undefined) end++
+      while (end < text.length && member(TOKENS, text.slice(at, end + 1)) !== undefined) end++
       const found = text.slice(at, end)
-      items.push({ token: TOKENS[found] ?? 'error', text: found })
+      items.push({ token: member(TOKENS, found) ?? 'error', text: found })
       at = end
     } else {
       let end = at + 1
       while (end < text.length && !SYMBOLS.includes(text[end] as string) && !BLANKS.includes(text[end] as string)) end++
       const found = text.slice(at, end)
-      items.push({ token: TOKENS[found] ?? 'identifier', text: found })
+      items.push({ token: member(TOKENS, found) ?? 'identifier', text: found })
       at = end
     }
   }

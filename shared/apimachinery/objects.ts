@@ -1,14 +1,25 @@
 // Small things done to objects as plain JSON. An absent member and one that is undefined are the same everywhere.
 import type { KubeObject } from './types.ts'
 
+/** A member by a name that a client chose: what every JavaScript object inherits ("constructor", "__proto__") is none. */
+export function member<T>(object: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return object !== undefined && Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+/** Assigning to "__proto__" would change what the object is instead of giving it a member. */
+export function setMember<T>(object: Record<string, T>, name: string, value: T): void {
+  if (name === '__proto__') Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true })
+  else object[name] = value
+}
+
 /** A deep copy without undefined members. Several times faster than structuredClone on plain data. */
 export function clone<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(clone) as T
   const copy: Record<string, unknown> = {}
   for (const key in value) {
-    const member = value[key]
-    if (member !== undefined) copy[key] = typeof member === 'object' ? clone(member) : member
+    const one = value[key]
+    if (one !== undefined) setMember(copy, key, typeof one === 'object' ? clone(one) : one)
   }
   return copy as T
 }
@@ -24,8 +35,8 @@ export function equal(a: unknown, b: unknown): boolean {
   if (Array.isArray(b)) return false
   const left = a as Record<string, unknown>
   const right = b as Record<string, unknown>
-  for (const key in left) if (!equal(left[key], right[key])) return false
-  for (const key in right) if (left[key] === undefined && right[key] !== undefined) return false
+  for (const key in left) if (!equal(left[key], member(right, key))) return false
+  for (const key in right) if (right[key] !== undefined && member(left, key) === undefined) return false
   return true
 }
 
@@ -41,8 +52,8 @@ export function equalButForTimes(a: KubeObject, b: KubeObject): boolean {
 function equalExcept(a: object, b: object, except: string): boolean {
   const left = a as Record<string, unknown>
   const right = b as Record<string, unknown>
-  for (const key in left) if (key !== except && !equal(left[key], right[key])) return false
-  for (const key in right) if (key !== except && left[key] === undefined && right[key] !== undefined) return false
+  for (const key in left) if (key !== except && !equal(left[key], member(right, key))) return false
+  for (const key in right) if (key !== except && right[key] !== undefined && member(left, key) === undefined) return false
   return true
 }
 
@@ -56,7 +67,7 @@ export function dig(object: unknown, path: readonly string[]): unknown {
   let value = object
   for (const key of path) {
     if (typeof value !== 'object' || value === null) return undefined
-    value = (value as Record<string, unknown>)[key]
+    value = member(value as Record<string, unknown>, key)
   }
   return value
 }

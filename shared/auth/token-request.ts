@@ -2,7 +2,7 @@
 import type { Node, Pod, Secret, ServiceAccount } from '../api/core/v1.ts'
 import type { RequestContext } from '../apimachinery/context.ts'
 import { invalid } from '../apimachinery/field-error.ts'
-import { formatTime } from '../apimachinery/objects.ts'
+import { formatTime, member } from '../apimachinery/objects.ts'
 import type { Action, ActionCall } from '../apimachinery/resource.ts'
 import * as status from '../apimachinery/status-error.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
@@ -87,7 +87,7 @@ async function bindingOf(request: Request, namespace: string, account: string, c
   const reference = request.spec?.boundObjectRef
   if (reference === undefined || reference === null) return undefined
   const { kind = '', apiVersion = '', name = '', uid } = reference
-  const resource = apiVersion === 'v1' ? RESOURCES[kind] : undefined
+  const resource = apiVersion === 'v1' ? member(RESOURCES, kind) : undefined
   if (resource === undefined) {
     const group = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`
     throw status.badRequest(`cannot bind token to object of type ${group}, Kind=${kind}`)

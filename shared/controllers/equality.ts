@@ -1,4 +1,5 @@
 // Comparing parts of objects as the API means them.
+import { member } from '../apimachinery/objects.ts'
 
 /** Equal as JSON: a member that is undefined is as one that is absent; the order of members does not matter, that of items does. */
 export function equal(a: unknown, b: unknown): boolean {
@@ -9,8 +10,8 @@ export function equal(a: unknown, b: unknown): boolean {
   }
   const left = a as Record<string, unknown>
   const right = b as Record<string, unknown>
-  for (const name in left) if (!equal(left[name], right[name])) return false
-  for (const name in right) if (right[name] !== undefined && left[name] === undefined) return false
+  for (const name in left) if (!equal(left[name], member(right, name))) return false
+  for (const name in right) if (right[name] !== undefined && member(left, name) === undefined) return false
   return true
 }
 

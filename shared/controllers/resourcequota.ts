@@ -3,6 +3,7 @@
 import { type Evaluator, evaluatorFor, type ScopeRequirement } from '../admission/quota-usage.ts'
 import type { ResourceQuota } from '../api/core/v1.ts'
 import type { Attributes } from '../apimachinery/admission.ts'
+import { member } from '../apimachinery/objects.ts'
 import { addQuantities, formatQuantity } from '../apimachinery/quantity.ts'
 import type { Endpoint } from '../apimachinery/registry.ts'
 import { objectKey, splitKey } from '../apimachinery/types.ts'
@@ -83,7 +84,8 @@ async function usage({ spec }: ResourceQuota, namespace: string, context: Contro
     for (const { object } of (await context.informer(endpoint.collection)).list(objectKey(namespace, ''))) {
       if (!scopes.every(scope => evaluator.matchesScope?.(object, scope) === true)) continue
       const amounts = evaluator.usage(object)
-      for (const name of own) if (amounts[name] !== undefined) used[name] = formatQuantity(addQuantities(used[name]!, amounts[name]))
+      for (const name of own)
+        if (member(amounts, name) !== undefined) used[name] = formatQuantity(addQuantities(used[name]!, amounts[name]!))
     }
   }
   return used

@@ -1,4 +1,5 @@
 // Label selectors of objects, as controllers use them.
+import { member } from '../apimachinery/objects.ts'
 import type { LabelSelector } from '../apimachinery/types.ts'
 
 export type Labels = Readonly<Record<string, string>> | undefined
@@ -9,7 +10,7 @@ export function matches(selector: LabelSelector | undefined, labels: Labels): bo
   if (!selector) return false
   if (!matchesLabels(selector.matchLabels, labels)) return false
   return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels?.[key]
+    const value = member(labels, key)
     if (operator === 'In') return value !== undefined && values.includes(value)
     if (operator === 'NotIn') return value === undefined || !values.includes(value)
     if (operator === 'Exists') return value !== undefined
@@ -19,7 +20,7 @@ export function matches(selector: LabelSelector | undefined, labels: Labels): bo
 
 /** The older kind of selector: every pair is there. */
 export function matchesLabels(wanted: Labels, labels: Labels): boolean {
-  for (const key in wanted) if (labels?.[key] !== wanted[key]) return false
+  for (const key in wanted) if (member(labels, key) !== wanted[key]) return false
   return true
 }
 

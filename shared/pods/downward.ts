@@ -1,5 +1,7 @@
 // fieldRef and resourceFieldRef: what a pod may know of itself (pkg/fieldpath, pkg/api/v1/resource).
+
 import type { Container, Pod } from '../api/core/v1.ts'
+import { member } from '../apimachinery/objects.ts'
 import { quantityInUnits, quantityMilliValue, quantityValue } from '../apimachinery/quantity.ts'
 import { podContainers } from './containers.ts'
 
@@ -13,7 +15,7 @@ export interface NodeFacts {
 /** @throws Error in kubelet's words when the path is none that a variable can have. */
 export function fieldValue(pod: Pod, path: string, node: NodeFacts, podIPs: readonly string[]): string {
   const subscript = /^metadata\.(labels|annotations)\['(.*)'\]$/s.exec(path)
-  if (subscript) return pod.metadata[subscript[1] as 'labels' | 'annotations']?.[subscript[2]!] ?? ''
+  if (subscript) return member(pod.metadata[subscript[1] as 'labels' | 'annotations'], subscript[2]!) ?? ''
   const hostIPs = node.hostIPs ?? (node.hostIP ? [node.hostIP] : [])
   switch (path) {
     case 'metadata.name':
@@ -60,7 +62,7 @@ export function resourceValue(
   const match = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.+)$/.exec(resource)
   if (!match) throw new Error(`unsupported container resource : ${resource}`)
   const [, which, name] = match as unknown as [string, 'limits' | 'requests', string]
-  const amount = container.resources?.[which]?.[name] ?? (which === 'limits' ? node.allocatable?.[name] : undefined) ?? '0'
+  const amount = member(container.resources?.[which], name) ?? (which === 'limits' ? member(node.allocatable, name) : undefined) ?? '0'
   const unit = divisor === undefined || divisor === '0' || divisor === 0 || divisor === '' ? '1' : divisor
   // Rounded up: who divides by whole cores or mebibytes must not be told less than there is.
   const value =

@@ -1,6 +1,8 @@
 // The environment of one container: what its spec says, with everything it refers to looked up (kubelet_pods.go,
 // makeEnvironmentVariables). Pure: the sources are given, as they are now.
+
 import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from '../api/core/v1.ts'
+import { member } from '../apimachinery/objects.ts'
 import { fieldValue, type NodeFacts, resourceValue } from './downward.ts'
 import { expand } from './expand.ts'
 import { serviceVariables, type Variable } from './service-variables.ts'
@@ -75,7 +77,7 @@ function variableValue(
   if (valueFrom.configMapKeyRef) {
     const { name = '', key, optional } = valueFrom.configMapKeyRef
     const map = sources.configMap(name)
-    const found = map?.data?.[key]
+    const found = member(map?.data, key)
     if (found !== undefined) return found
     if (optional) return undefined
     throw new ConfigError(
@@ -85,7 +87,7 @@ function variableValue(
   if (valueFrom.secretKeyRef) {
     const { name = '', key, optional } = valueFrom.secretKeyRef
     const secret = sources.secret(name)
-    const found = secret?.data?.[key]
+    const found = member(secret?.data, key)
     if (found !== undefined) return decode(found)
     if (optional) return undefined
     throw new ConfigError(secret ? `couldn't find key ${key} in Secret ${namespace}/${name}` : `secret ${JSON.stringify(name)} not found`)

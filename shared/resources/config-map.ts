@@ -1,6 +1,6 @@
 import type { ConfigMap } from '../api/core/v1.ts'
 import { forbidden, invalid } from '../apimachinery/field-error.ts'
-import { equal } from '../apimachinery/objects.ts'
+import { equal, member } from '../apimachinery/objects.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { age, columns } from './printers/text.ts'
 import { collect } from './strategy.ts'
@@ -12,7 +12,7 @@ function validate({ data = {}, binaryData = {} }: ConfigMap, errors: Errors): vo
   let size = 0
   for (const key in data) {
     addInvalid(isConfigMapKey(key), `data[${key}]`, key, errors)
-    if (binaryData[key] !== undefined) errors.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'))
+    if (member(binaryData, key) !== undefined) errors.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'))
     size += bytes(data[key] ?? '')
   }
   for (const key in binaryData) {

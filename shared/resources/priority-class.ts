@@ -1,5 +1,6 @@
 import type { PriorityClass } from '../api/scheduling/v1.ts'
 import { forbidden, notSupported, required } from '../apimachinery/field-error.ts'
+import { member } from '../apimachinery/objects.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { age, columns } from './printers/text.ts'
 import { collect } from './strategy.ts'
@@ -10,7 +11,7 @@ const MAX_VALUE = 1_000_000_000
 const SYSTEM: Readonly<Record<string, number>> = { 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 }
 
 function notSystem(name: string, { value, globalDefault }: PriorityClass): string | undefined {
-  const known = SYSTEM[name]
+  const known = member(SYSTEM, name)
   if (known === undefined) return `${name} is not a known system priority class`
   if (known !== value) return `value of ${name} PriorityClass must be ${known}`
   return globalDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined

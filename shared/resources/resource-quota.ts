@@ -1,6 +1,6 @@
 import type { ResourceQuota, ResourceQuotaSpec, ScopedResourceSelectorRequirement } from '../api/core/v1.ts'
 import { invalid, required } from '../apimachinery/field-error.ts'
-import { equal } from '../apimachinery/objects.ts'
+import { equal, member } from '../apimachinery/objects.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { age, columns } from './printers/text.ts'
 import { collect, keep, statusPart } from './strategy.ts'
@@ -36,7 +36,7 @@ function amounts(list: Amounts, field: string, errors: Errors): void {
 
 /** Resources of the quota that the scope is not for. */
 const unsuitable = (scope: string, { hard }: ResourceQuotaSpec) =>
-  Object.keys(hard ?? {}).filter(name => isStandardQuotaResource(name) && SCOPES[scope]?.includes(name) === false)
+  Object.keys(hard ?? {}).filter(name => isStandardQuotaResource(name) && member(SCOPES, scope)?.includes(name) === false)
 
 function conflicts(scopes: ReadonlySet<string>, spec: ResourceQuotaSpec, field: string, errors: Errors): void {
   for (const [a, b] of CONFLICTS) if (scopes.has(a) && scopes.has(b)) errors.push(invalid(field, spec.scopes ?? null, 'conflicting scopes'))
@@ -45,7 +45,7 @@ function conflicts(scopes: ReadonlySet<string>, spec: ResourceQuotaSpec, field: 
 function scopes(spec: ResourceQuotaSpec, errors: Errors): void {
   const list = spec.scopes ?? []
   for (const scope of list) {
-    if (SCOPES[scope] === undefined) errors.push(invalid('spec.scopes', list, 'unsupported scope'))
+    if (member(SCOPES, scope) === undefined) errors.push(invalid('spec.scopes', list, 'unsupported scope'))
     for (const _ of unsuitable(scope, spec)) errors.push(invalid('spec.scopes', list, 'unsupported scope applied to resource'))
   }
   conflicts(new Set(list), spec, 'spec.scopes', errors)
@@ -64,7 +64,7 @@ function scopeSelector(spec: ResourceQuotaSpec, errors: Errors): void {
   const field = 'spec.scopeSelector.matchExpressions'
   const list = spec.scopeSelector.matchExpressions ?? []
   for (const { scopeName = '', operator = '', values } of list) {
-    if (SCOPES[scopeName] === undefined) errors.push(invalid(`${field}.scopeName`, scopeName, 'unsupported scope'))
+    if (member(SCOPES, scopeName) === undefined) errors.push(invalid(`${field}.scopeName`, scopeName, 'unsupported scope'))
     for (const _ of unsuitable(scopeName, spec)) errors.push(invalid(field, printed(list), 'unsupported scope applied to resource'))
     if (ONLY_EXISTS.includes(scopeName) && operator !== 'Exists') {
       const why =

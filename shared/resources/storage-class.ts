@@ -1,6 +1,7 @@
 import type { TopologySelectorTerm } from '../api/core/v1.ts'
 import type { StorageClass } from '../api/storage/v1.ts'
 import { duplicate, invalid, notSupported, required, tooLong } from '../apimachinery/field-error.ts'
+import { member } from '../apimachinery/objects.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { OLD_NODE_LABELS } from './pod-spec/warnings.ts'
 import { age, columns } from './printers/text.ts'
@@ -99,7 +100,7 @@ export default defineResource<StorageClass>({
     const warnings: string[] = []
     for (const [i, { matchLabelExpressions }] of (allowedTopologies ?? []).entries())
       for (const [j, { key }] of (matchLabelExpressions ?? []).entries())
-        if (OLD_NODE_LABELS[key]) warnings.push(`allowedTopologies[${i}].matchLabelExpressions[${j}].key: ${OLD_NODE_LABELS[key]}`)
+        if (member(OLD_NODE_LABELS, key)) warnings.push(`allowedTopologies[${i}].matchLabelExpressions[${j}].key: ${OLD_NODE_LABELS[key]}`)
     return warnings
   },
   deletion: { returnsObject: true },

@@ -1,10 +1,12 @@
 // Node selectors, taints and tolerations: rules about nodes alone, which other pods do not change.
+
 import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration } from '../api/core/v1.ts'
+import { member } from '../apimachinery/objects.ts'
 
 type Labels = Readonly<Record<string, string>>
 
 function satisfies({ key, operator, values = [] }: NodeSelectorRequirement, labels: Labels): boolean {
-  const value = labels[key]
+  const value = member(labels, key)
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value)
@@ -37,7 +39,7 @@ export const matchesNodeTerms = (terms: readonly NodeSelectorTerm[], node: Node)
 /** Both spec.nodeSelector and required node affinity. */
 export function matchesNodeAffinity({ spec }: Pod, node: Node): boolean {
   const labels = node.metadata.labels ?? {}
-  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) if (labels[key] !== value) return false
+  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) if (member(labels, key) !== value) return false
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
   return required === undefined || matchesNodeTerms(required.nodeSelectorTerms, node)
 }

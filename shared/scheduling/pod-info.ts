@@ -1,5 +1,7 @@
 // What the scheduler must know of a pod, worked out once for each version of it.
+
 import type { ContainerPort, Pod, PodAffinityTerm } from '../api/core/v1.ts'
+import { member } from '../apimachinery/objects.ts'
 import type { LabelSelector } from '../apimachinery/types.ts'
 import { matches } from '../controllers/selectors.ts'
 import { type Amounts, nominalRequests, podRequests } from './resources.ts'
@@ -117,7 +119,7 @@ export function withLabelKeys(
   if (selector === undefined || (!same?.length && other.length === 0)) return selector
   const narrowed = (keys: readonly string[], operator: string) =>
     keys
-      .filter(key => metadata.labels?.[key] !== undefined)
+      .filter(key => member(metadata.labels, key) !== undefined)
       .map(key => ({ key, operator, values: [metadata.labels![key]!] }))
       .filter(
         ({ key, operator, values }) =>

@@ -1,6 +1,8 @@
 // Nodes with what runs on them, as of one scheduling pass. Pods are put on nodes as they are placed, so that the next pod sees them;
 // preemption takes them off and puts them back to see what would help.
+
 import type { Node, Pod } from '../api/core/v1.ts'
+import { member } from '../apimachinery/objects.ts'
 import { type NamespaceLabels, type PodInfo, podInfo, type Term } from './pod-info.ts'
 import { type Amounts, addTo, amounts } from './resources.ts'
 
@@ -36,7 +38,7 @@ export type OwnTermKind = 'requiredAffinity' | 'requiredAntiAffinity' | 'preferr
 
 const OWN_TERMS: readonly OwnTermKind[] = ['requiredAffinity', 'requiredAntiAffinity', 'preferredAffinity', 'preferredAntiAffinity']
 
-export const topologyValue = ({ node }: NodeInfo, key: string): string | undefined => node.metadata.labels?.[key]
+export const topologyValue = ({ node }: NodeInfo, key: string): string | undefined => member(node.metadata.labels, key)
 
 export class Snapshot {
   readonly nodes: readonly NodeInfo[]

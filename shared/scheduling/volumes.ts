@@ -1,6 +1,8 @@
 // What a pod's claims have to say about where it can run.
+
 import type { Node, PersistentVolume, PersistentVolumeClaim } from '../api/core/v1.ts'
 import type { StorageClass } from '../api/storage/v1.ts'
+import { member } from '../apimachinery/objects.ts'
 import type { Filter, Rejection } from './filters.ts'
 import type { PodInfo } from './pod-info.ts'
 import type { NodeInfo, Snapshot } from './snapshot.ts'
@@ -147,6 +149,6 @@ function isInZone({ metadata }: PersistentVolume, { metadata: node }: Node): boo
 function isAllowed({ allowedTopologies = [] }: StorageClass, { metadata }: Node): boolean {
   if (allowedTopologies.length === 0) return true
   return allowedTopologies.some(({ matchLabelExpressions = [] }) =>
-    matchLabelExpressions.every(({ key, values }) => values.includes(metadata.labels?.[key] ?? '')),
+    matchLabelExpressions.every(({ key, values }) => values.includes(member(metadata.labels, key) ?? '')),
   )
 }

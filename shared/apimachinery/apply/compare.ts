@@ -1,5 +1,7 @@
 // What became different between two objects, as sets of field paths: what every change of ownership follows from.
+
 import { nullFields } from '../codec/zero.ts'
+import { member } from '../objects.ts'
 import type { ListSchema, Schema } from '../schema/types.ts'
 import { EMPTY, type FieldSet, isEmpty, LEAF, type MutableFieldSet } from './field-set.ts'
 import { isObject, itemElement, itemsByElement, type Members, memberSchema, sameValue, shapeOf } from './values.ts'
@@ -70,28 +72,28 @@ function compareMembers(before: Members, after: Members, schema: Schema, changes
   for (const name in after) {
     const is = after[name]
     if (is === undefined) continue
-    const was = before[name]
+    const was = member(before, name)
     if (was === is) continue
-    const member = memberSchema(schema, name)
-    if (member === undefined) continue
-    if (was === undefined) put(changes, 'added', `f:${name}`, wholeTree(is, member.schema))
+    const found = memberSchema(schema, name)
+    if (found === undefined) continue
+    if (was === undefined) put(changes, 'added', `f:${name}`, wholeTree(is, found.schema))
     else {
       const child: Changes = {}
-      compareValue(was, is, member.schema, child)
+      compareValue(was, is, found.schema, child)
       take(changes, `f:${name}`, child)
     }
   }
   for (const name in before) {
     const was = before[name]
     // Decoding leaves out what is stored as null.
-    if (was === undefined || was === null || after[name] !== undefined) continue
-    const member = memberSchema(schema, name)
-    if (member === undefined) continue
+    if (was === undefined || was === null || member(after, name) !== undefined) continue
+    const found = memberSchema(schema, name)
+    if (found === undefined) continue
     if (isNullField(schema, name)) {
       const child: Changes = {}
-      compareValue(was, null, member.schema, child)
+      compareValue(was, null, found.schema, child)
       take(changes, `f:${name}`, child)
-    } else put(changes, 'removed', `f:${name}`, wholeTree(was, member.schema))
+    } else put(changes, 'removed', `f:${name}`, wholeTree(was, found.schema))
   }
 }
 
@@ -139,10 +141,10 @@ function wholeTree(value: unknown, schema: Schema): FieldSet {
   } else {
     if (shape === 'list') return LEAF
     for (const name in value) {
-      const member = (value as Members)[name]
-      if (member === undefined) continue
+      const inner = (value as Members)[name]
+      if (inner === undefined) continue
       const found = memberSchema(schema, name)
-      if (found !== undefined) node[`f:${name}`] = wholeTree(member, found.schema)
+      if (found !== undefined) node[`f:${name}`] = wholeTree(inner, found.schema)
     }
     // What will be written as null is there too.
     if (schema.type === 'struct') for (const { name } of nullFields(schema)) node[`f:${name}`] ??= LEAF

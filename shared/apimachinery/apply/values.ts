@@ -1,4 +1,5 @@
 // How server-side apply looks at values: which schema a value has, how a list's items are told apart, and when two values are equal.
+import { member } from '../objects.ts'
 import type { ListSchema, Schema } from '../schema/types.ts'
 
 export type Members = Record<string, unknown>
@@ -52,11 +53,12 @@ export function itemElement(schema: ListSchema, item: unknown): { element: strin
   if (item === null) return { problem: 'associative list with keys may not have a null element' }
   if (!isObject(item)) return { problem: 'associative list with keys may not have non-map elements' }
   const { keys } = schema
-  if (keys.length === 1 && typeof item[keys[0]!] === 'string')
+  if (keys.length === 1 && typeof member(item, keys[0]!) === 'string')
     return { element: `k:{${JSON.stringify(keys[0])}:${JSON.stringify(item[keys[0]!])}}` }
   const values: string[] = []
   for (const key of [...keys].sort()) {
-    const value = item[key] === undefined ? keyDefault(schema, key) : item[key]
+    const said = member(item, key)
+    const value = said === undefined ? keyDefault(schema, key) : said
     if (value !== undefined) values.push(`${JSON.stringify(key)}:${JSON.stringify(value)}`)
   }
   if (values.length === 0) {
@@ -104,7 +106,7 @@ export function sameValue(a: unknown, b: unknown): boolean {
   let count = 0
   for (const key in a) {
     if ((a as Members)[key] === undefined) continue
-    if (!sameValue((a as Members)[key], (b as Members)[key])) return false
+    if (!sameValue((a as Members)[key], member(b as Members, key))) return false
     count++
   }
   for (const key in b) if ((b as Members)[key] !== undefined) count--

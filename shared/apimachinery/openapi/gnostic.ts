@@ -1,6 +1,8 @@
 // The documents as protobuf (gnostic's messages openapi.v2 and openapi.v3): kubectl up to 1.28 asks for version 2 in no other form.
 // Messages are written from tables of field numbers; what has no field is a vendor extension, whose value is YAML text (JSON is that).
+
 import { FIXED64, LENGTH, VARINT, WireWriter } from '../codec/protobuf-wire.ts'
+import { member } from '../objects.ts'
 import type { Json } from './definitions.ts'
 
 /** Writes a value into a field. */
@@ -43,10 +45,10 @@ const message =
     nested(writer, number, () => members(writer, value as Json, table(), extensions))
 
 function members(writer: WireWriter, value: Json, table: Table, extensions: number | undefined): void {
-  for (const [name, member] of Object.entries(value).reverse()) {
-    const known = table[name]
-    if (known !== undefined) known[1](writer, known[0], member)
-    else if (extensions !== undefined && name.startsWith('x-')) named(any)(writer, extensions, { [name]: member })
+  for (const [name, inner] of Object.entries(value).reverse()) {
+    const known = member(table, name)
+    if (known !== undefined) known[1](writer, known[0], inner)
+    else if (extensions !== undefined && name.startsWith('x-')) named(any)(writer, extensions, { [name]: inner })
   }
 }
 

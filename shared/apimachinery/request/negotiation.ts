@@ -1,6 +1,8 @@
 // Which form the answer takes: serialisation, and Table or PartialObjectMetadata in place of the object. Twice, as upstream: the
 // router looks whether any type named in Accept is produced at all; then the clauses are tried in order of their quality.
+
 import type { Serialization } from '../engines.ts'
+import { member } from '../objects.ts'
 import { badRequest, notAcceptable, StatusError } from '../status-error.ts'
 
 export const MEDIA_TYPES: Readonly<Record<Serialization, string>> = {
@@ -83,8 +85,8 @@ export function negotiate(request: Request, query: URLSearchParams, options: Neg
 
 export function tryNegotiate(request: Request, query: URLSearchParams, options: NegotiationOptions = {}): Negotiated | undefined {
   const header = acceptOf(request)
-  const simple = SIMPLE[header]
-  if (simple !== undefined && simple !== undefined) return { format: simple, pretty: isPretty(request, query) }
+  const simple = member(SIMPLE, header)
+  if (simple !== undefined) return { format: simple, pretty: isPretty(request, query) }
   for (const clause of parseAccept(header)) {
     const format = formatOf(clause, options.stream === true ? STREAM_FORMATS : undefined)
     if (format === undefined || (clause.parameters.get('stream') ?? 'watch') !== 'watch') continue

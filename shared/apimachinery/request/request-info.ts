@@ -1,4 +1,5 @@
 // What a request is about, from its method and path alone (k8s.io/apiserver/pkg/endpoints/request). Authorization and routing read this.
+import { member } from '../objects.ts'
 
 export interface RequestInfo {
   readonly isResource: boolean
@@ -77,7 +78,7 @@ const none: RequestInfo = {
 }
 
 function verbOf(method: string, name: string, watchPrefix: boolean, query: URLSearchParams): string {
-  const verb = VERBS[method] ?? ''
+  const verb = member(VERBS, method) ?? ''
   if (watchPrefix) return 'watch'
   if (name !== '') return verb
   if (verb === 'get') return isTrue(query.get('watch')) ? 'watch' : 'list'

@@ -1,8 +1,10 @@
 // The API server: a pure Request -> Response on web-standard types. Who is it, whom does he act for, may he, what does he want.
+
 import { Impersonation } from '../../auth/impersonation.ts'
 import { ANONYMOUS, type Authenticator, type Authorizer, InvalidCredentialsError, MASTERS, withAuthenticated } from '../../auth/types.ts'
 import type { UserInfo } from '../context.ts'
 import type { Machinery } from '../machinery.ts'
+import { member } from '../objects.ts'
 import { checkAccept, MEDIA_TYPES } from '../request/negotiation.ts'
 import { parseRequest, type RequestInfo } from '../request/request-info.ts'
 import { answerError, answerPlain, answerText, type Responder } from '../response/respond.ts'
@@ -90,7 +92,8 @@ class Server {
     const definition = registry.find(info.apiVersion, info.resource)?.definition
     if (definition === undefined) return
     const { subresource } = info
-    const known = definition.parts?.[subresource] ?? definition.actions?.[subresource] ?? (subresource === 'scale' && definition.scale)
+    const known =
+      member(definition.parts, subresource) ?? member(definition.actions, subresource) ?? (subresource === 'scale' && definition.scale)
     if (subresource !== '' && !known) return
     this.#metrics.record(info, code, clock() - now)
   }

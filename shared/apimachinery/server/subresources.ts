@@ -1,7 +1,7 @@
 // Requests for subresources: parts of an object, its scale, and actions upon it.
 import type { RequestContext } from '../context.ts'
 import type { Machinery, Target } from '../machinery.ts'
-import { clone } from '../objects.ts'
+import { clone, member } from '../objects.ts'
 import type { Endpoint } from '../registry.ts'
 import { bodyFormat, checkAccept, negotiate, patchType } from '../request/negotiation.ts'
 import { parseWriteOptions } from '../request/options.ts'
@@ -26,11 +26,11 @@ export async function handleSubresource(call: ResourceRequest, target: Target): 
   const { info, request } = call
   const { definition } = target.endpoint
   const { subresource } = info
-  const found = definition.actions?.[subresource]
+  const found = member(definition.actions, subresource)
   const action = found?.servedIn?.includes(target.endpoint.apiVersion) === false ? undefined : found
   if (action !== undefined && (info.rest === '' || info.rest === '/' || action.anyPath === true)) return handleAction(call, target, action)
   if (info.rest !== '' && info.rest !== '/') throw status.unknownPath()
-  const named = definition.parts?.[subresource]
+  const named = member(definition.parts, subresource)
   const part = named?.internal === true ? undefined : named
   const verbs: readonly string[] | undefined =
     subresource === 'scale' && definition.scale !== undefined
@@ -39,7 +39,7 @@ export async function handleSubresource(call: ResourceRequest, target: Target): 
         ? (part.verbs ?? ['get', 'patch', 'update'])
         : undefined
   if (verbs === undefined) throw status.unknownPath()
-  if (!verbs.includes(info.verb) || METHODS[info.verb] !== request.method) throw status.badMethod()
+  if (!verbs.includes(info.verb) || member(METHODS, info.verb) !== request.method) throw status.badMethod()
   if (request.method === 'PATCH') patchType(request.headers.get('content-type'))
   checkAccept(request)
   if (part === undefined) return handleScale(call, target)

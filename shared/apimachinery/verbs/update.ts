@@ -7,7 +7,7 @@ import type { RequestContext } from '../context.ts'
 import { type FieldError, invalid } from '../field-error.ts'
 import { keyOf, type Machinery, type Target, toStorage, toVersion } from '../machinery.ts'
 import { ordered, standardFinalizerErrors, validateMetadataUpdate } from '../metadata.ts'
-import { equalButForTimes } from '../objects.ts'
+import { equalButForTimes, setMember } from '../objects.ts'
 import { unsignedError } from '../request/options.ts'
 import type { Begun, PartStrategy } from '../resource.ts'
 import * as status from '../status-error.ts'
@@ -246,8 +246,8 @@ function preparePart(name: string, part: PartStrategy, object: KubeObject, old: 
 export function keepAllButStatus(object: KubeObject, old: KubeObject): void {
   const target = object as unknown as Record<string, unknown>
   const source = old as unknown as Record<string, unknown>
-  for (const key of Object.keys(target)) if (key !== 'status' && key !== 'metadata' && !(key in source)) delete target[key]
-  for (const key of Object.keys(source)) if (key !== 'status' && key !== 'metadata') target[key] = source[key]
+  for (const key of Object.keys(target)) if (key !== 'status' && key !== 'metadata' && !Object.hasOwn(source, key)) delete target[key]
+  for (const key of Object.keys(source)) if (key !== 'status' && key !== 'metadata') setMember(target, key, source[key])
 }
 
 function validateUpdate(

@@ -1,4 +1,5 @@
 // What an autoscaler may say (pkg/apis/autoscaling/validation).
+
 import type {
   CrossVersionObjectReference,
   HorizontalPodAutoscaler,
@@ -9,6 +10,7 @@ import type {
   MetricTarget,
 } from '../../api/autoscaling/v2.ts'
 import { forbidden, invalid, notSupported, required } from '../../apimachinery/field-error.ts'
+import { member } from '../../apimachinery/objects.ts'
 import { quantitySign } from '../../apimachinery/quantity.ts'
 import { dnsLabel, type Errors, NOT_POSITIVE, nonNegative, nonNegativeQuantity } from '../validation/checks.ts'
 import { pathName } from '../validation/references.ts'
@@ -75,7 +77,7 @@ function metrics({ metrics: list = [], minReplicas }: HorizontalPodAutoscalerSpe
 }
 
 function metric(spec: MetricSpec, withoutGroup: true | undefined, at: string, errors: Errors): void {
-  const expected = SOURCES[spec.type]
+  const expected = member(SOURCES, spec.type)
   if (!spec.type) errors.push(required(`${at}.type`, 'must specify a metric source type'))
   if (expected === undefined) errors.push(notSupported(`${at}.type`, spec.type ?? '', TYPES))
   const present = MEMBERS.filter(member => spec[member] !== undefined)

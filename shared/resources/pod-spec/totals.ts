@@ -1,5 +1,7 @@
 // Sums over the containers of a pod, where a pod asks for resources as a whole (k8s.io/component-helpers/resource).
+
 import type { Container, PodSpec } from '../../api/core/v1.ts'
+import { member } from '../../apimachinery/objects.ts'
 import { addQuantities, formatQuantity } from '../../apimachinery/quantity.ts'
 import { moreThan, type Quantity } from '../validation/checks.ts'
 
@@ -7,14 +9,14 @@ type Amounts = Record<string, Quantity>
 
 const add = (total: Amounts, more: Readonly<Amounts>) => {
   for (const name in more) {
-    const own = total[name]
+    const own = member(total, name)
     total[name] = own === undefined ? (more[name] as Quantity) : formatQuantity(addQuantities(own, more[name] as Quantity))
   }
 }
 
 const raise = (total: Amounts, other: Readonly<Amounts>) => {
   for (const name in other) {
-    const own = total[name]
+    const own = member(total, name)
     if (own === undefined || moreThan(other[name] as Quantity, own)) total[name] = other[name] as Quantity
   }
 }

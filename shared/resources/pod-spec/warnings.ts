@@ -11,7 +11,7 @@ import type {
 } from '../../api/core/v1.ts'
 import type { ObjectMeta } from '../../api/meta/v1.ts'
 import { isDNS1123Label } from '../../apimachinery/names.ts'
-import { equal } from '../../apimachinery/objects.ts'
+import { equal, member } from '../../apimachinery/objects.ts'
 import { quantityMilliValue } from '../../apimachinery/quantity.ts'
 import { warnAboutIP } from '../validation/ip.ts'
 import { visitContainers } from './visit.ts'
@@ -80,11 +80,12 @@ const NO_SELECTOR = 'a null labelSelector results in matching no pod'
 function collectWarnings(spec: PodSpec, metadata: Metadata, at: string, warnings: string[]): void {
   const field = `${at}spec`
   const annotations = metadata?.annotations ?? {}
-  for (const key in spec.nodeSelector) if (OLD_NODE_LABELS[key]) warnings.push(`${field}.nodeSelector[${key}]: ${OLD_NODE_LABELS[key]}`)
+  for (const key in spec.nodeSelector)
+    if (member(OLD_NODE_LABELS, key)) warnings.push(`${field}.nodeSelector[${key}]: ${OLD_NODE_LABELS[key]}`)
   nodeAffinity(spec, `${field}.affinity.nodeAffinity`, warnings)
   for (const [i, { topologyKey, labelSelector }] of (spec.topologySpreadConstraints ?? []).entries()) {
     const where = `${field}.topologySpreadConstraints[${i}]`
-    if (OLD_NODE_LABELS[topologyKey]) warnings.push(`${where}.topologyKey: ${topologyKey} is ${OLD_NODE_LABELS[topologyKey]}`)
+    if (member(OLD_NODE_LABELS, topologyKey)) warnings.push(`${where}.topologyKey: ${topologyKey} is ${OLD_NODE_LABELS[topologyKey]}`)
     if (labelSelector === undefined) warnings.push(`${where}.labelSelector: ${NO_SELECTOR}`)
   }
   for (const [key, message] of OLD_ANNOTATIONS)
@@ -122,7 +123,7 @@ export function nodeTermWarnings(
   if (!matchExpressions?.length && !matchFields?.length && !preferred)
     warnings.push(`${field}: empty term. It will match nothing; consider removing`)
   for (const [i, { key }] of (matchExpressions ?? []).entries())
-    if (OLD_NODE_LABELS[key]) warnings.push(`${field}.matchExpressions[${i}].key: ${key} is ${OLD_NODE_LABELS[key]}`)
+    if (member(OLD_NODE_LABELS, key)) warnings.push(`${field}.matchExpressions[${i}].key: ${key} is ${OLD_NODE_LABELS[key]}`)
 }
 
 function nodeAffinity({ affinity }: PodSpec, field: string, warnings: string[]): void {

@@ -2,7 +2,7 @@
 import type { Binding, Node, Pod } from '../../api/core/v1.ts'
 import type { RequestContext } from '../../apimachinery/context.ts'
 import { notSupported, required } from '../../apimachinery/field-error.ts'
-import { clone, formatTime } from '../../apimachinery/objects.ts'
+import { clone, formatTime, member } from '../../apimachinery/objects.ts'
 import { badRequest, conflict, isStatus, notFound, StatusError } from '../../apimachinery/status-error.ts'
 import type { KubeObject } from '../../apimachinery/types.ts'
 import { type StatusObject, success } from '../answers.ts'
@@ -23,7 +23,7 @@ export async function bindPodAt(namespace: string, name: string, body: KubeObjec
   const { target, metadata } = body as unknown as Binding
   const node = target?.name ? await context.read.get<Node>(NODES, undefined, target.name) : undefined
   const places = TOPOLOGY.flatMap(key => {
-    const value = node?.metadata.labels?.[key]
+    const value = member(node?.metadata.labels, key)
     return value === undefined ? [] : [[key, value]]
   })
   const labels = { ...metadata.labels, ...Object.fromEntries(places) }

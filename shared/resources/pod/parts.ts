@@ -1,6 +1,8 @@
 // The parts of a pod that are written through paths of their own: ephemeralcontainers and resize.
+
 import type { Container, Pod, PodSpec, ResourceRequirements } from '../../api/core/v1.ts'
 import { forbidden, invalid } from '../../apimachinery/field-error.ts'
+import { member } from '../../apimachinery/objects.ts'
 import type { PartStrategy } from '../../apimachinery/resource.ts'
 import { fixedAnnotations, MIRROR, podAnnotations } from '../pod-spec/annotations.ts'
 import { collect, keep } from '../strategy.ts'
@@ -143,7 +145,7 @@ function removed(
   errors: Errors,
 ): void {
   for (const list of ['requests', 'limits'] as const) {
-    if (Object.keys(old?.[list] ?? {}).some(name => now?.[list]?.[name] === undefined))
+    if (Object.keys(old?.[list] ?? {}).some(name => member(now?.[list], name) === undefined))
       errors.push(forbidden(`${field}.${list}`, `${what} ${list} cannot be removed`))
   }
 }

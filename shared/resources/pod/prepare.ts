@@ -2,7 +2,7 @@
 import type { Container, Pod, PodAffinityTerm, PodSpec, PodTemplateSpec } from '../../api/core/v1.ts'
 import type { LabelSelector } from '../../api/meta/v1.ts'
 import type { RequestContext } from '../../apimachinery/context.ts'
-import { equal, formatTime } from '../../apimachinery/objects.ts'
+import { equal, formatTime, member } from '../../apimachinery/objects.ts'
 import { APPARMOR } from '../pod-spec/annotations.ts'
 import { appArmorProfile } from '../pod-spec/security.ts'
 import { visitContainers } from '../pod-spec/visit.ts'
@@ -65,7 +65,7 @@ function rememberIn({ labelSelector, matchLabelKeys, mismatchLabelKeys }: Keyed,
   if (labelSelector === undefined) return
   const add = (selector: LabelSelector, keys: readonly string[] | undefined, operator: string) => {
     for (const key of keys ?? []) {
-      const value = labels[key]
+      const value = member(labels, key)
       if (value !== undefined) selector.matchExpressions = [...(selector.matchExpressions ?? []), { key, operator, values: [value] }]
     }
   }

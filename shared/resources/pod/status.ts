@@ -1,7 +1,9 @@
 // What kubelets and schedulers may say about a pod (pkg/apis/core/validation, ValidatePodStatusUpdate).
+
 import type { Container, ContainerStatus, Pod, PodSpec } from '../../api/core/v1.ts'
 import { duplicate, forbidden, invalid, required, tooLong } from '../../apimachinery/field-error.ts'
 import { isDNS1123Subdomain } from '../../apimachinery/names.ts'
+import { member } from '../../apimachinery/objects.ts'
 import { fixedAnnotations, podAnnotations } from '../pod-spec/annotations.ts'
 import { keep } from '../strategy.ts'
 import { accountId, addInvalid, bytes, dnsLabel, dnsSubdomain, type Errors, immutable, oneOf, qualifiedName } from '../validation/checks.ts'
@@ -149,7 +151,7 @@ function claims({ spec, status }: Pod, errors: Errors): void {
           'must match the name of an entry in spec.initContainers.name or spec.containers.name',
         ),
       )
-    else if (container.resources?.requests?.[mapping.resourceName] === undefined)
+    else if (member(container.resources?.requests, mapping.resourceName) === undefined)
       errors.push(
         invalid(
           `${at}.resourceName`,
@@ -216,7 +218,7 @@ function allocated(
         const claim = resource.name.startsWith('claim:')
         const found = claim
           ? container.resources?.claims?.some(({ name, request }) => resource.name === `claim:${name}${request ? `/${request}` : ''}`)
-          : container.resources?.requests?.[resource.name] !== undefined
+          : member(container.resources?.requests, resource.name) !== undefined
         const why = claim
           ? "must match one of the container's resource claims in a format 'claim:<claimName>/<request>' or 'claim:<claimName>' if request is empty"
           : "must match one of the container's resource requests"

@@ -1,6 +1,8 @@
 // A pod as it is created and updated (pkg/apis/core/validation, ValidatePodCreate and ValidatePodUpdate).
+
 import type { Affinity, Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../../api/core/v1.ts'
 import { forbidden, invalid, required } from '../../apimachinery/field-error.ts'
+import { member } from '../../apimachinery/objects.ts'
 import { validateTolerations } from '../pod-spec/affinity.ts'
 import { annotationsMatchFields, fixedAnnotations, podAnnotations } from '../pod-spec/annotations.ts'
 import { imageWhitespace } from '../pod-spec/containers.ts'
@@ -131,7 +133,7 @@ function removedGates(spec: PodSpec, old: PodSpec, errors: Errors): void {
 function gatedChanges(rest: PodSpec, old: PodSpec, errors: Errors): void {
   if (!same(rest.nodeSelector ?? {}, old.nodeSelector ?? {})) {
     const selector = rest.nodeSelector ?? {}
-    const kept = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => selector[key] === value)
+    const kept = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => member(selector, key) === value)
     if (!kept)
       errors.push(
         invalid('spec.nodeSelector', rest.nodeSelector, 'only additions to spec.nodeSelector are allowed (no mutations or deletions)'),

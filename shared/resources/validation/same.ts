@@ -1,4 +1,5 @@
 // Whether two values mean the same: an empty list is as good as none.
+import { member } from '../../apimachinery/objects.ts'
 
 const isNothing = (value: unknown) => value === undefined || value === null || (Array.isArray(value) && value.length === 0)
 
@@ -10,7 +11,7 @@ export function same(a: unknown, b: unknown): boolean {
   if (Array.isArray(b)) return false
   const left = a as Record<string, unknown>
   const right = b as Record<string, unknown>
-  for (const key in left) if (!same(left[key], right[key])) return false
-  for (const key in right) if (!(key in left) && !isNothing(right[key])) return false
+  for (const key in left) if (!same(left[key], member(right, key))) return false
+  for (const key in right) if (!Object.hasOwn(left, key) && !isNothing(right[key])) return false
   return true
 }

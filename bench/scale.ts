@@ -98,6 +98,7 @@ export async function runScale({ replicas, log = quiet }: ScaleOptions): Promise
       subnets: parseSubnets('subnet-local'),
       securityGroups: ['sg-local'],
       containerInstances: true,
+      fargate: { providers: ['FARGATE', 'FARGATE_SPOT'], architecture: 'amd64' as const },
       imagesPresent: true,
     },
   }))

@@ -2,6 +2,7 @@
 import { App } from 'aws-cdk-lib'
 import { bundleFunctions, type FunctionName } from '../scripts/bundle.ts'
 import { readConfig } from './config.ts'
+import { agentImageSource } from './images.ts'
 import { ZeroplaneStack } from './stack.ts'
 
 const app = new App()
@@ -11,7 +12,7 @@ const bundles = Object.fromEntries((await bundleFunctions()).map(b => [b.name, b
 new ZeroplaneStack(app, config.stackName, {
   config,
   bundles,
-  agentImage: (app.node.tryGetContext('agentImage') as string | undefined) ?? 'public.ecr.aws/zeroplane/agent:latest',
+  agentImage: await agentImageSource(config),
   description: 'Zeroplane: a Kubernetes control plane with no servers',
   ...(process.env.CDK_DEFAULT_ACCOUNT ? { env: { account: process.env.CDK_DEFAULT_ACCOUNT, region: process.env.CDK_DEFAULT_REGION } } : {}),
 })

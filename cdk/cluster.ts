@@ -18,11 +18,9 @@ export class PodCluster extends Construct {
     // The level-1 construct: the level-2 one insists on a VPC of its own and a log configuration that is billed.
     const cluster = new CfnCluster(this, 'Cluster', {
       clusterSettings: [{ name: 'containerInsights', value: 'disabled' }],
-      capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
-      defaultCapacityProviderStrategy: [
-        { capacityProvider: 'FARGATE', weight: config.capacity.onDemandWeight },
-        { capacityProvider: 'FARGATE_SPOT', weight: config.capacity.spotWeight },
-      ],
+      capacityProviders: [...config.capacity],
+      // For tasks that somebody else runs here: a pod's launch names its provider.
+      defaultCapacityProviderStrategy: [{ capacityProvider: config.capacity[0], weight: 1 }],
     })
     this.clusterName = cluster.ref
     this.clusterArn = cluster.attrArn

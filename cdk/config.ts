@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs'
 import type { Node } from 'constructs'
 
+export type CapacityProvider = 'FARGATE' | 'FARGATE_SPOT'
+
 export interface ZeroplaneConfig {
   /** Name of the CloudFormation stack, and the prefix of what it creates. */
   readonly stackName: string
@@ -12,10 +14,20 @@ export interface ZeroplaneConfig {
   readonly logRetentionDays: number
   /** new: a VPC with public subnets and no NAT gateway; default: the account's default VPC; vpc-...: an existing one. */
   readonly vpc: string
-  /** Where pods run when they do not ask: share of Fargate and of Fargate Spot. */
-  readonly capacity: { readonly onDemandWeight: number; readonly spotWeight: number }
+  /** Capacity providers that pods may run on. Pods that do not ask run on the first; the others take those that ask for their node. */
+  readonly capacity: readonly CapacityProvider[]
+  /** Architecture of pods, and so of the agent's image. Empty: that of the machine that deploys. */
+  readonly architecture: '' | 'amd64' | 'arm64'
+  /** The agent's image in a registry. Empty: it is made on the machine that deploys (Linux with a Docker CLI) and pushed to ECR as an asset. */
+  readonly agentImage: string
   /** Refuses to delete the table (a second line of defence; point-in-time recovery is always on). */
   readonly deletionProtection: boolean
+  /** ARN of the stream of a table that exists, e.g. one that `npm run restore` made: it is served instead of the stack's own, which stays. */
+  readonly existingTable: string
+  /** ARN of a customer managed KMS key for the table; empty: a key that AWS owns, which costs nothing. */
+  readonly kmsKey: string
+  /** CloudFront in front of the Function URL, which then answers to nobody else. Billed by use. */
+  readonly cloudFront: boolean
   /** ARNs of IAM roles or users, separated by commas, that are cluster administrators. `npm run deploy` names its caller when this is empty. */
   readonly admin: string
   /** Alarms and a dashboard. An alarm costs $0.10 a month each after the first ten. */
@@ -35,8 +47,13 @@ export const DEFAULTS: ZeroplaneConfig = {
   clusters: ['default'],
   logRetentionDays: 14,
   vpc: 'new',
-  capacity: { onDemandWeight: 1, spotWeight: 0 },
+  capacity: ['FARGATE', 'FARGATE_SPOT'],
+  architecture: '',
+  agentImage: '',
   deletionProtection: false,
+  existingTable: '',
+  kmsKey: '',
+  cloudFront: false,
   admin: '',
   observability: false,
   budget: { dollars: 0, email: '' },
@@ -71,6 +88,18 @@ function checked(config: ZeroplaneConfig): ZeroplaneConfig {
     throw new Error(`config: vpc is "${config.vpc}"; it must be new, default or an id such as vpc-0123456789abcdef0`)
   if (!/^[.\-_A-Za-z0-9]{0,256}$/.test(config.eventBus))
     throw new Error(`config: eventBus is "${config.eventBus}"; it must be the name of a bus, not its ARN, or empty`)
+  if (config.capacity.length === 0 || config.capacity.some(provider => !/^FARGATE(_SPOT)?$/.test(provider)))
+    throw new Error(
+      `config: capacity is ${JSON.stringify(config.capacity)}; it must list FARGATE, FARGATE_SPOT or both, the preferred one first`,
+    )
+  if (!['', 'amd64', 'arm64'].includes(config.architecture))
+    throw new Error(`config: architecture is "${config.architecture}"; it must be amd64, arm64 or empty`)
+  if (config.existingTable !== '' && !/^arn:[^:]+:dynamodb:[^:]+:\d{12}:table\/[^/]+\/stream\/.+$/.test(config.existingTable))
+    throw new Error(
+      `config: existingTable is "${config.existingTable}"; it must be the ARN of the table's stream, which ends in /stream/<time>`,
+    )
+  if (config.kmsKey !== '' && !/^arn:[^:]+:kms:[^:]+:\d{12}:key\/.+$/.test(config.kmsKey))
+    throw new Error(`config: kmsKey is "${config.kmsKey}"; it must be the ARN of a key (not of an alias)`)
   if (config.reconcileConcurrency < 2)
     throw new Error('config: reconcileConcurrency must be at least 2 (the least that an SQS event source accepts)')
   if (config.budget.dollars > 0 && !config.budget.email.includes('@')) throw new Error('config: a budget needs an e-mail address to warn')

@@ -1,3 +1,4 @@
+import { Fn } from 'aws-cdk-lib'
 import {
   GatewayVpcEndpointAwsService,
   IpAddresses,
@@ -44,8 +45,11 @@ export class Network extends Construct {
     this.podSecurityGroup = group
   }
 
-  /** Peers that may reach pods from outside, for those who ask for it. */
-  allowFrom(cidr: string, port: number): void {
-    ;(this.podSecurityGroup as SecurityGroup).addIngressRule(Peer.ipv4(cidr), Port.tcp(port))
+  /** "subnet-1@us-east-1a,...": public subnets with their zones, as the functions' environment has them. */
+  get subnets(): string {
+    return Fn.join(
+      ',',
+      this.vpc.publicSubnets.map(({ subnetId, availabilityZone }) => `${subnetId}@${availabilityZone}`),
+    )
   }
 }

@@ -1,8 +1,9 @@
 // What each function may do, and no more. One statement per reason; no action is a wildcard, and a resource is one only where
 // AWS knows no finer one (said beside it).
 import { Stack } from 'aws-cdk-lib'
-import type { Table } from 'aws-cdk-lib/aws-dynamodb'
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb'
 import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import type { PodCluster } from './cluster.ts'
@@ -19,7 +20,7 @@ function allow(
 }
 
 /** The store: no scan, no table administration. A transaction needs the right to each of its actions. */
-export function grantStore(table: Table, grantee: IGrantable): void {
+export function grantStore(table: ITable, grantee: IGrantable): void {
   allow(
     grantee,
     'Store',
@@ -36,8 +37,19 @@ export function grantStore(table: Table, grantee: IGrantable): void {
   )
 }
 
+/** What DynamoDB does with a customer's own key in the caller's name, and through DynamoDB only. */
+export function grantKey(key: IKey, grantee: IGrantable): void {
+  allow(
+    grantee,
+    'UseKey',
+    ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo', 'kms:DescribeKey'],
+    [key.keyArn],
+    { StringEquals: { 'kms:ViaService': `dynamodb.${Stack.of(key).region}.amazonaws.com` } },
+  )
+}
+
 /** A log record of an object too large for one item names parts that must be read from the table. */
-export function grantReadParts(table: Table, grantee: IGrantable): void {
+export function grantReadParts(table: ITable, grantee: IGrantable): void {
   allow(grantee, 'ReadParts', ['dynamodb:Query'], [table.tableArn])
 }
 
@@ -64,6 +76,12 @@ export function grantTasks(cluster: PodCluster, grantee: IGrantable): void {
   allow(grantee, 'PassPodRoles', ['iam:PassRole'], [cluster.executionRole.roleArn, cluster.taskRole.roleArn], {
     StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' },
   })
+}
+
+/** An agent's first call may come before the launcher has written down which task it is. */
+export function grantFindTasks(cluster: PodCluster, grantee: IGrantable): void {
+  // ListTasks is granted on container instances, of which Fargate has none: only the condition narrows it.
+  allow(grantee, 'FindTasks', ['ecs:ListTasks'], ['*'], { ArnEquals: { 'ecs:cluster': cluster.clusterArn } })
 }
 
 /** The launcher asks registries for entry points and digests; of these only ECR wants an AWS identity. */

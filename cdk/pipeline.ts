@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib'
-import type { Table } from 'aws-cdk-lib/aws-dynamodb'
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb'
 import { Rule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets'
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
@@ -65,7 +65,7 @@ export class Pipeline extends Construct {
   }
 
   /** Log records of the table reach dispatch; heads, objects and body parts are filtered out before anything is billed. */
-  connectStream(table: Table, dispatch: IFunction): void {
+  connectStream(table: ITable, dispatch: IFunction): void {
     dispatch.addEventSource(
       new DynamoEventSource(table, {
         startingPosition: StartingPosition.TRIM_HORIZON,

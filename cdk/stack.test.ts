@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { App } from 'aws-cdk-lib'
 import { Match, type Template } from 'aws-cdk-lib/assertions'
@@ -7,7 +7,7 @@ import { FUNCTIONS } from '../scripts/bundle.ts'
 import { DEFAULTS, readConfig } from './config.ts'
 import { idleCost, total } from './cost.ts'
 import { costPage } from './cost-page.ts'
-import { emptyBundles, synthesise } from './template.ts'
+import { emptyBundles, synthesise, type TemplateJson } from './template.ts'
 
 interface Statement {
   Sid?: string
@@ -66,6 +66,8 @@ function actionsOf(name: string): string[] {
     .filter(([policy]) => policy.startsWith(name))
     .flatMap(([, s]) => list(s.Action))
 }
+
+const idle = (of: Template) => total(idleCost(of.toJSON() as TemplateJson))
 
 describe('the table', () => {
   test('has the keys, the stream, the time to live and the backups that the store relies on', () => {
@@ -194,7 +196,7 @@ test('nothing is billed by the hour', () => {
 })
 
 test('a month in which nobody uses it costs less than a dollar, without any free tier', () => {
-  const lines = idleCost(template.toJSON() as Parameters<typeof idleCost>[0])
+  const lines = idleCost(template.toJSON() as TemplateJson)
   expect(lines.length).toBeGreaterThan(0) // the queues' polling is never free
   expect(total(lines)).toBeLessThan(1)
 })
@@ -204,13 +206,97 @@ test('alarms, dashboard and budget come when asked for, and their price is told'
   asked.resourceCountIs('AWS::CloudWatch::Alarm', 7)
   asked.resourceCountIs('AWS::CloudWatch::Dashboard', 1)
   asked.hasResourceProperties('AWS::Budgets::Budget', { Budget: { BudgetLimit: { Amount: 20, Unit: 'USD' } } })
-  const plain = total(idleCost(template.toJSON() as Parameters<typeof idleCost>[0]))
-  expect(total(idleCost(asked.toJSON() as Parameters<typeof idleCost>[0])) - plain).toBeCloseTo(3.7, 5)
+  const plain = total(idleCost(template.toJSON() as TemplateJson))
+  expect(total(idleCost(asked.toJSON() as TemplateJson)) - plain).toBeCloseTo(3.7, 5)
   template.resourceCountIs('AWS::CloudWatch::Alarm', 0)
 })
 
+describe('what a deployment may choose', () => {
+  const environmentOf = (of: Template, name: string) =>
+    Object.entries(of.findResources('AWS::Lambda::Function')).find(([id]) => id.startsWith(name))![1].Properties.Environment
+      .Variables as Record<string, unknown>
+
+  test('CloudFront in front: nothing cached, answers streamed, and nobody may go round it', () => {
+    const asked = synthesise(folder, { ...DEFAULTS, cloudFront: true })
+    asked.hasResourceProperties('AWS::CloudFront::Distribution', {
+      DistributionConfig: {
+        DefaultCacheBehavior: Match.objectLike({
+          Compress: false,
+          ViewerProtocolPolicy: 'https-only',
+          AllowedMethods: Match.arrayWith(['PUT', 'PATCH', 'DELETE']),
+          CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad', // CachingDisabled
+          OriginRequestPolicyId: 'b689b0a8-53d0-40ab-baf2-68738e2966ac', // AllViewerExceptHostHeader
+        }),
+        Origins: [
+          Match.objectLike({
+            OriginCustomHeaders: [{ HeaderName: 'x-zeroplane-origin', HeaderValue: Match.anyValue() }],
+            CustomOriginConfig: Match.objectLike({ OriginProtocolPolicy: 'https-only', OriginReadTimeout: 120 }),
+          }),
+        ],
+      },
+    })
+    const [distribution] = Object.values(asked.findResources('AWS::CloudFront::Distribution'))
+    const header = distribution!.Properties.DistributionConfig.Origins[0].OriginCustomHeaders[0].HeaderValue
+    expect(environmentOf(asked, 'Api')).toMatchObject({ ORIGIN_SECRET: header, HEARTBEAT_SECONDS: '30' })
+    expect(JSON.stringify(header)).toContain('AWS::StackId')
+    // Pods and people are told the same address.
+    expect(JSON.stringify(environmentOf(asked, 'Reconcile').API_URL)).toContain('DomainName')
+    expect(JSON.stringify(asked.findOutputs('Endpoint'))).toContain('DomainName')
+    expect(environmentOf(template, 'Api')).toMatchObject({ ORIGIN_SECRET: '', HEARTBEAT_SECONDS: '0' })
+    expect(idle(asked)).toBeCloseTo(idle(template), 5)
+  })
+
+  test('a table that exists: it is served, and the own one stays where it is', () => {
+    const stream = 'arn:aws:dynamodb:us-east-1:123456789012:table/restored/stream/2026-11-28T00:00:00.000'
+    const asked = synthesise(folder, { ...DEFAULTS, existingTable: stream })
+    asked.resourceCountIs('AWS::DynamoDB::Table', 1)
+    for (const name of ['Api', 'Dispatch', 'Reconcile', 'Tasks', 'Tick'])
+      expect(environmentOf(asked, name).TABLE_NAME, name).toBe('restored')
+    const mappings = Object.values(asked.findResources('AWS::Lambda::EventSourceMapping')).map(({ Properties }) => Properties)
+    expect(mappings.find(m => m.StartingPosition)!.EventSourceArn).toBe(stream)
+    const policies = JSON.stringify(asked.findResources('AWS::IAM::Policy'))
+    expect(policies).toContain('"arn:aws:dynamodb:us-east-1:123456789012:table/restored"')
+    // No function keeps a right to the table that it does not serve.
+    expect(policies).not.toMatch(/ObjectsTable\w+","Arn"/)
+  })
+
+  test("a customer's own key: for the table, used by the functions through DynamoDB alone", () => {
+    const key = 'arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555'
+    const asked = synthesise(folder, { ...DEFAULTS, kmsKey: key })
+    asked.hasResourceProperties('AWS::DynamoDB::Table', { SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: key } })
+    asked.resourceCountIs('AWS::KMS::Key', 0)
+    const uses = Object.values(asked.findResources('AWS::IAM::Policy')).flatMap(({ Properties }) =>
+      (Properties.PolicyDocument.Statement as (Statement & { Condition?: unknown })[]).filter(({ Sid }) => Sid === 'UseKey'),
+    )
+    expect(uses).toHaveLength(FUNCTIONS.length)
+    for (const { Resource, Condition } of uses) {
+      expect(Resource).toBe(key)
+      expect(JSON.stringify(Condition)).toContain('kms:ViaService')
+    }
+  })
+
+  test('where pods run: providers in the order of preference, and one architecture', () => {
+    const asked = synthesise(folder, { ...DEFAULTS, capacity: ['FARGATE_SPOT'], architecture: 'arm64' })
+    asked.hasResourceProperties('AWS::ECS::Cluster', {
+      CapacityProviders: ['FARGATE_SPOT'],
+      DefaultCapacityProviderStrategy: [{ CapacityProvider: 'FARGATE_SPOT', Weight: 1 }],
+    })
+    expect(environmentOf(asked, 'Reconcile')).toMatchObject({ CAPACITY_PROVIDERS: 'FARGATE_SPOT', POD_ARCHITECTURE: 'arm64' })
+    // Each subnet says its zone: nodes stand for zones.
+    expect(JSON.stringify(environmentOf(asked, 'Reconcile').POD_SUBNETS)).toMatch(/"@"/)
+  })
+
+  test('the image of the agent: one with a name, or an archive that becomes an asset', () => {
+    expect(environmentOf(template, 'Reconcile').AGENT_IMAGE).toBe('agent:1')
+    const archive = join(folder, 'agent.tar')
+    writeFileSync(archive, 'an image')
+    const asked = synthesise(folder, DEFAULTS, { archive })
+    expect(JSON.stringify(environmentOf(asked, 'Reconcile').AGENT_IMAGE)).toMatch(/container-assets/)
+  })
+})
+
 test('docs/cost.md says what is computed (node scripts/cost.ts writes it)', () => {
-  const lines = idleCost(template.toJSON() as Parameters<typeof idleCost>[0])
+  const lines = idleCost(template.toJSON() as TemplateJson)
   expect(readFileSync(join(import.meta.dirname, '../docs/cost.md'), 'utf8')).toBe(costPage(lines))
 })
 
@@ -228,6 +314,10 @@ describe('the configuration', () => {
   test('refuses what cannot work, and says which value', () => {
     expect(() => read({ clusters: ['Not A Name'] })).toThrow(/cluster name "Not A Name"/)
     expect(() => read({ vpc: 'somewhere' })).toThrow(/vpc is "somewhere"/)
+    expect(() => read({ capacity: '["EC2"]' })).toThrow(/capacity is \["EC2"\]/)
+    expect(() => read({ architecture: 'riscv' })).toThrow(/architecture is "riscv"/)
+    expect(() => read({ existingTable: 'arn:aws:dynamodb:us-east-1:123456789012:table/x' })).toThrow(/existingTable/)
+    expect(() => read({ kmsKey: 'alias/mine' })).toThrow(/kmsKey is "alias\/mine"/)
     expect(() => read({ reconcileConcurrency: 1 })).toThrow(/reconcileConcurrency/)
   })
 })

@@ -1,14 +1,19 @@
-import { ArnFormat, CfnOutput, Duration, Fn, Stack, type StackProps } from 'aws-cdk-lib'
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib'
+import { Key } from 'aws-cdk-lib/aws-kms'
 import { FunctionUrlAuthType, InvokeMode } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import type { FunctionName } from '../scripts/bundle.ts'
 import type { Environment } from '../shared/aws/environment.ts'
 import { PodCluster } from './cluster.ts'
 import type { ZeroplaneConfig } from './config.ts'
+import { Edge } from './edge.ts'
 import { ControlPlaneFunction } from './function.ts'
+import { type ImageSource, imageUri, podArchitecture } from './images.ts'
 import { Network } from './network.ts'
 import { monthlyBudget, Observability } from './observability.ts'
 import {
+  grantFindTasks,
+  grantKey,
   grantOwnQueues,
   grantPublish,
   grantReadImages,
@@ -26,8 +31,7 @@ export interface ZeroplaneStackProps extends StackProps {
   readonly config: ZeroplaneConfig
   /** Folder of each function's bundle (scripts/bundle.ts). */
   readonly bundles: Record<FunctionName, string>
-  /** Image of the agent, as the registry knows it. */
-  readonly agentImage: string
+  readonly agentImage: ImageSource
 }
 
 /** Everything one deployment is. docs/deploy.md walks through it. */
@@ -35,7 +39,8 @@ export class ZeroplaneStack extends Stack {
   constructor(scope: Construct, id: string, props: ZeroplaneStackProps) {
     super(scope, id, props)
     const { config } = props
-    const { table } = new ObjectTable(this, 'Objects', config)
+    const key = config.kmsKey === '' ? undefined : Key.fromKeyArn(this, 'Key', config.kmsKey)
+    const { table } = new ObjectTable(this, 'Objects', config, key)
     const network = new Network(this, 'Network', config)
     const cluster = new PodCluster(this, 'Pods', config)
     const pipeline = new Pipeline(this, 'Pipeline')
@@ -58,18 +63,17 @@ export class ZeroplaneStack extends Stack {
     }
     const pods = {
       ECS_CLUSTER: cluster.clusterName,
-      POD_SUBNETS: Fn.join(
-        ',',
-        network.vpc.publicSubnets.map(s => s.subnetId),
-      ),
+      POD_SUBNETS: network.subnets,
       POD_SECURITY_GROUPS: network.podSecurityGroup.securityGroupId,
       EXECUTION_ROLE_ARN: cluster.executionRole.roleArn,
       TASK_ROLE_ARN: cluster.taskRole.roleArn,
       POD_LOG_GROUP: cluster.logGroup.logGroupName,
-      AGENT_IMAGE: props.agentImage,
+      AGENT_IMAGE: imageUri(this, 'AgentImage', props.agentImage),
       REGISTRY_MIRROR: '',
       API_CA: '',
       CONTAINER_INSTANCES: 'false',
+      CAPACITY_PROVIDERS: config.capacity.join(','),
+      POD_ARCHITECTURE: podArchitecture(config),
     }
     // 80 characters are all that SQS gives a name; 45 of them are the WorkQueue's own.
     const queuePrefix = `${config.stackName.slice(0, 20)}-workqueue-`
@@ -94,9 +98,12 @@ export class ZeroplaneStack extends Stack {
       POD_LOG_GROUP: pods.POD_LOG_GROUP,
       ECS_CLUSTER: pods.ECS_CLUSTER,
       AGENT_HOLD_SECONDS: '0',
+      ...(config.cloudFront ? Edge.environment(this) : Edge.NONE),
     })
     const url = api.addFunctionUrl({ authType: FunctionUrlAuthType.NONE, invokeMode: InvokeMode.RESPONSE_STREAM })
+    const endpoint = config.cloudFront ? new Edge(this, 'Edge', url).url : url.url
     grantStore(table, api)
+    grantFindTasks(cluster, api)
     grantReadPodLogs(cluster.logGroup, api)
 
     const dispatch = make('dispatch', 256, Duration.minutes(1), { ...queues, EVENT_BUS: config.eventBus })
@@ -110,7 +117,7 @@ export class ZeroplaneStack extends Stack {
       ...queues,
       ...later,
       ...pods,
-      API_URL: url.url,
+      API_URL: endpoint,
       QUEUE_PREFIX: queuePrefix,
     })
     grantStore(table, reconcile)
@@ -120,21 +127,22 @@ export class ZeroplaneStack extends Stack {
     grantScheduleWork(pipeline, reconcile)
     pipeline.connectWork(reconcile, config.reconcileConcurrency)
 
-    const tasks = make('tasks', 512, Duration.minutes(1), { ...queues, ...pods, API_URL: url.url })
+    const tasks = make('tasks', 512, Duration.minutes(1), { ...queues, ...pods, API_URL: endpoint })
     grantStore(table, tasks)
     grantTasks(cluster, tasks)
     pipeline.work.grantSendMessages(tasks)
     pipeline.connectTaskEvents(cluster.clusterArn, tasks)
 
-    const tick = make('tick', 512, Duration.minutes(2), { ...queues, ...later, ...pods, API_URL: url.url }, tickName)
+    const tick = make('tick', 512, Duration.minutes(2), { ...queues, ...later, ...pods, API_URL: endpoint }, tickName)
     grantStore(table, tick)
     grantScheduleWork(pipeline, tick)
     pipeline.connectTick(tick)
 
+    if (key) for (const fn of [api, dispatch, reconcile, tasks, tick]) grantKey(key, fn)
     if (config.observability) new Observability(this, 'Observability', { pipeline, functions: { api, dispatch, reconcile, tasks, tick } })
     if (config.budget.dollars > 0) monthlyBudget(this, config.budget)
 
-    new CfnOutput(this, 'Endpoint', { value: url.url, description: 'The Kubernetes API. npm run kubeconfig writes a kubeconfig for it.' })
+    new CfnOutput(this, 'Endpoint', { value: endpoint, description: 'The Kubernetes API. npm run kubeconfig writes a kubeconfig for it.' })
     new CfnOutput(this, 'ApiFunction', { value: api.functionName })
     new CfnOutput(this, 'DispatchFunction', { value: dispatch.functionName })
     new CfnOutput(this, 'ReconcileFunction', { value: reconcile.functionName })

@@ -6,6 +6,7 @@ import { App } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { FUNCTIONS, type FunctionName } from '../scripts/bundle.ts'
 import { DEFAULTS, type ZeroplaneConfig } from './config.ts'
+import type { ImageSource } from './images.ts'
 import { ZeroplaneStack } from './stack.ts'
 
 export interface TemplateJson {
@@ -22,9 +23,9 @@ export function emptyBundles(): string {
   return folder
 }
 
-export function synthesise(folder: string, config: ZeroplaneConfig = DEFAULTS): Template {
+export function synthesise(folder: string, config: ZeroplaneConfig = DEFAULTS, agentImage: ImageSource = 'agent:1'): Template {
   const bundles = Object.fromEntries(FUNCTIONS.map(name => [name, join(folder, name)])) as Record<FunctionName, string>
-  return Template.fromStack(new ZeroplaneStack(new App(), config.stackName, { config, bundles, agentImage: 'agent:1' }))
+  return Template.fromStack(new ZeroplaneStack(new App(), config.stackName, { config, bundles, agentImage }))
 }
 
 export function templateOf(folder: string, config?: ZeroplaneConfig): TemplateJson {

@@ -11,18 +11,22 @@ import { jsonLog } from '../../shared/pipeline/json-log.ts'
 import { builtInResources } from '../../shared/resources/index.ts'
 import { agentRoute } from './agents.ts'
 import { createApi } from './app.ts'
+import { cameThrough, goRound, withHeartbeat } from './edge.ts'
 import { requestOf, type StreamedResponse, streamedOf } from './function-url.ts'
 import { podLogStream } from './pod-logs.ts'
 
 const log = jsonLog('api')
-const { CLUSTER_NAME, SERVICE_CIDR, ADMIN_TOKEN, ADMIN_PRINCIPALS, AGENT_HOLD_SECONDS, POD_LOG_GROUP } = readEnvironment([
-  'CLUSTER_NAME',
-  'SERVICE_CIDR',
-  'ADMIN_TOKEN',
-  'ADMIN_PRINCIPALS',
-  'AGENT_HOLD_SECONDS',
-  'POD_LOG_GROUP',
-])
+const { CLUSTER_NAME, SERVICE_CIDR, ADMIN_TOKEN, ADMIN_PRINCIPALS, AGENT_HOLD_SECONDS, POD_LOG_GROUP, ORIGIN_SECRET, HEARTBEAT_SECONDS } =
+  readEnvironment([
+    'CLUSTER_NAME',
+    'SERVICE_CIDR',
+    'ADMIN_TOKEN',
+    'ADMIN_PRINCIPALS',
+    'AGENT_HOLD_SECONDS',
+    'POD_LOG_GROUP',
+    'ORIGIN_SECRET',
+    'HEARTBEAT_SECONDS',
+  ])
 
 /** Lambda ends a request after 15 minutes; a watch ends itself before, so that its client sees a proper end. */
 const MAX_WATCH = 14 * 60 * 1000
@@ -57,6 +61,8 @@ const api = createApi({
 export const handler = middy<LambdaFunctionURLEvent, StreamedResponse>({ streamifyResponse: true }).handler(
   async (event: LambdaFunctionURLEvent) => {
     const { handle } = await api
-    return streamedOf(await handle(requestOf(event)))
+    if (!cameThrough(ORIGIN_SECRET, event.headers)) return streamedOf(goRound())
+    const request = requestOf(event)
+    return streamedOf(withHeartbeat(request, await handle(request), Number(HEARTBEAT_SECONDS)))
   },
 )

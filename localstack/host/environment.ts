@@ -79,6 +79,10 @@ export function setFunctionEnvironment({
     REGISTRY_MIRROR: aws.endpoint,
     SERVICE_CIDR: options.serviceCidr,
     CONTAINER_INSTANCES: 'true',
+    CAPACITY_PROVIDERS: 'FARGATE,FARGATE_SPOT',
+    POD_ARCHITECTURE: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    ORIGIN_SECRET: '',
+    HEARTBEAT_SECONDS: '0',
   }
   Object.assign(process.env, environment)
 }

@@ -24,12 +24,22 @@ export interface Images {
   readonly demo: readonly string[]
 }
 
+/** The agent's image as this machine makes it; its tag is the hash of its content. */
+export async function agentImageOf(base: readonly ImageFile[]): Promise<Image> {
+  const hash = hashOn(base)
+  return await agentImage(content => `zeroplane/agent:${hash(content)}`, base)
+}
+
+function hashOn(base: readonly ImageFile[]): (content: string) => string {
+  const foundation = fingerprint(base)
+  return content => createHash('sha256').update(foundation).update(content).digest('hex').slice(0, 16)
+}
+
 /** Idempotent; some milliseconds when everything is there. */
 export async function ensureImages({ docker, cache, log = () => {} }: EnsureOptions): Promise<Images> {
   const base = baseLayer(cache)
-  const foundation = fingerprint(base)
-  const hash = (content: string) => createHash('sha256').update(foundation).update(content).digest('hex').slice(0, 16)
-  const agent = await agentImage(content => `zeroplane/agent:${hash(content)}`, base)
+  const hash = hashOn(base)
+  const agent = await agentImageOf(base)
   const demo = await demoImages(base)
   const label = hash(demo.content)
   const wanted = [agent, ...demo.images.map(image => ({ ...image, config: { ...image.config, Labels: { [LABEL]: label } } }))]

@@ -46,6 +46,14 @@ export interface Environment {
   readonly REGISTRY_MIRROR: string
   /** Range of cluster IPs. */
   readonly SERVICE_CIDR: string
+  /** What the header x-zeroplane-origin must say, where only CloudFront may call the API; empty: anybody may. */
+  readonly ORIGIN_SECRET: string
+  /** A watch that has nothing to tell says so this often, in seconds, for proxies that take silence for death; 0: never. */
+  readonly HEARTBEAT_SECONDS: string
+  /** Fargate's capacity providers, separated by commas, the preferred one first. */
+  readonly CAPACITY_PROVIDERS: string
+  /** Of pods on Fargate: amd64 or arm64. */
+  readonly POD_ARCHITECTURE: string
   /** "true" when each node is an ECS container instance, "false" when nodes stand for Fargate capacity. */
   readonly CONTAINER_INSTANCES: string
 }

@@ -28,10 +28,14 @@ export function podServicesOf(cluster: string, version: string): PodServices {
     'API_CA',
     'REGISTRY_MIRROR',
     'CONTAINER_INSTANCES',
+    'CAPACITY_PROVIDERS',
+    'POD_ARCHITECTURE',
   ])
   images ??= new ImageLookup({
-    registry: new Registry({ mirror: environment.REGISTRY_MIRROR, architecture: process.arch === 'arm64' ? 'arm64' : 'amd64' }),
+    // Of the machines that run the image, which this function's need not be.
+    registry: new Registry({ mirror: environment.REGISTRY_MIRROR, architecture: environment.POD_ARCHITECTURE }),
     now: Date.now,
+    ownCredentials: async domain => (isEcr(domain) ? (await import('./ecr.ts')).ecrCredentials(domain) : undefined),
   })
   return {
     ecs: ecsOf(),
@@ -51,6 +55,13 @@ export function podServicesOf(cluster: string, version: string): PodServices {
       // The mirror answers for what the engine has, and has it pull what it has not.
       imagesPresent: environment.REGISTRY_MIRROR !== '',
       containerInstances: environment.CONTAINER_INSTANCES === 'true',
+      fargate: {
+        providers: environment.CAPACITY_PROVIDERS.split(','),
+        architecture: environment.POD_ARCHITECTURE === 'arm64' ? 'arm64' : 'amd64',
+      },
     },
   }
 }
+
+/** A private repository of Amazon ECR: <account>.dkr.ecr.<region>.amazonaws.com */
+const isEcr = (domain: string) => /^\d{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9-]+\./.test(domain)

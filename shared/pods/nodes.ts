@@ -125,14 +125,15 @@ const FARGATE = { cpu: '1000', memory: '4000Gi', pods: '1000', 'ephemeral-storag
 
 function fargateNodes(settings: PodSettings, version: string): Node[] {
   const zones = [...new Set(settings.subnets.map(({ zone }) => zone))]
-  return ['FARGATE', 'FARGATE_SPOT'].flatMap(provider =>
+  const { providers, architecture } = settings.fargate
+  return providers.flatMap((provider, place) =>
     (zones.length > 0 ? zones : [undefined]).map(zone => {
       const node = nodeObject({
         name: `${provider.toLowerCase().replace('_', '-')}${zone === undefined ? '' : `-${zone}`}`,
         capacity: { kind: 'fargate', provider, zone },
         zone,
         region: settings.region,
-        arch: 'amd64',
+        arch: architecture,
         instanceType: 'fargate',
         address: undefined,
         amounts: { capacity: FARGATE, allocatable: FARGATE },
@@ -142,10 +143,10 @@ function fargateNodes(settings: PodSettings, version: string): Node[] {
         runtime: undefined,
         ecsAgent: undefined,
       })
-      const spot = provider === 'FARGATE_SPOT'
-      node.metadata.labels!['zeroplane.dev/capacity-type'] = spot ? 'spot' : 'on-demand'
-      // Spot is for those who ask for it: by a node selector, which this taint does not stand in the way of.
-      if (spot) node.spec!.taints = [{ key: 'zeroplane.dev/capacity-type', value: 'spot', effect: 'PreferNoSchedule' }]
+      const type = provider === 'FARGATE_SPOT' ? 'spot' : 'on-demand'
+      node.metadata.labels!['zeroplane.dev/capacity-type'] = type
+      // What is not preferred is for those who ask for it: by a node selector, which this taint does not stand in the way of.
+      if (place > 0) node.spec!.taints = [{ key: 'zeroplane.dev/capacity-type', value: type, effect: 'PreferNoSchedule' }]
       return node
     }),
   )

@@ -19,6 +19,14 @@ export interface PodSettings {
   readonly imagesPresent?: boolean
   /** Each node is an ECS container instance; otherwise nodes stand for Fargate capacity. */
   readonly containerInstances: boolean
+  /** Of nodes that stand for Fargate capacity. */
+  readonly fargate: FargateSettings
+}
+
+export interface FargateSettings {
+  /** Capacity providers; the first takes pods that do not ask. */
+  readonly providers: readonly string[]
+  readonly architecture: 'amd64' | 'arm64'
 }
 
 export interface Subnet {

@@ -32,6 +32,8 @@ export class UnfitError extends Error {
   override readonly name = 'UnfitError'
 }
 
+const ARCHITECTURES = { amd64: 'X86_64', arm64: 'ARM64' } as const
+
 /** A pod's holder volumes and its emptyDirs have names of their own kind. */
 const holderVolume = (container: string) => `holder-${container}`
 const podVolume = (volume: string) => `volume-${volume}`
@@ -48,7 +50,7 @@ export function taskDefinition(pod: Pod, images: ReadonlyMap<string, ResolvedIma
     compatibility: settings.containerInstances ? ('EC2' as const) : ('FARGATE' as const),
     cpu: size?.cpu,
     memory: size?.memory,
-    architecture: settings.containerInstances ? undefined : architectureOf(pod),
+    architecture: settings.containerInstances ? undefined : ARCHITECTURES[settings.fargate.architecture],
     taskRoleArn: settings.taskRoleArn,
     executionRoleArn: settings.executionRoleArn,
     pidMode: pod.spec.shareProcessNamespace ? ('task' as const) : undefined,
@@ -72,8 +74,6 @@ function sizeOf(pod: Pod): Amounts {
   if (!size) throw new UnfitError(`Fargate has no size for ${wanted.cpu / 1024} vCPU and ${wanted.memory} MiB`)
   return size
 }
-
-const architectureOf = ({ spec }: Pod) => (spec.nodeSelector?.['kubernetes.io/arch'] === 'arm64' ? ('ARM64' as const) : ('X86_64' as const))
 
 function logs(settings: PodSettings): ContainerDefinition['logConfiguration'] {
   return {

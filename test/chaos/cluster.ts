@@ -102,6 +102,7 @@ export class ChaosCluster {
       subnets: parseSubnets('subnet-local'),
       securityGroups: ['sg-local'],
       containerInstances,
+      fargate: { providers: ['FARGATE', 'FARGATE_SPOT'], architecture: 'amd64' as const },
       imagesPresent: true,
     }
     const pods = podControllers(() => ({ ecs, images, version: 'v1.36.0', settings }))

@@ -38,7 +38,7 @@ export class EcsModel implements Ecs {
     return this.#call('runTask', () => {
       const arn = this.#tokens.get(launch.clientToken)
       if (arn) return this.tasks.get(arn)!
-      const task = this.#add(launch, undefined)
+      const task = this.#add(launch, undefined, launch.capacityProvider)
       this.#tokens.set(launch.clientToken, task.taskArn)
       return task
     })
@@ -95,7 +95,7 @@ export class EcsModel implements Ecs {
     return next
   }
 
-  #add({ startedBy, group }: RunTask | StartTask, containerInstanceArn: string | undefined): Task {
+  #add({ startedBy, group }: RunTask | StartTask, containerInstanceArn: string | undefined, capacityProviderName?: string): Task {
     const taskArn = `arn:aws:ecs:here:1:task/c/t${this.tasks.size + 1}`
     const containers = [{ name: AGENT, lastStatus: 'PENDING' }]
     return this.put({
@@ -105,6 +105,7 @@ export class EcsModel implements Ecs {
       desiredStatus: 'RUNNING',
       startedBy,
       group,
+      capacityProviderName,
       containerInstanceArn,
       containers,
       createdAt: this.#now(),

@@ -35,6 +35,7 @@ export const settings: PodSettings = {
   subnets: [{ id: 'subnet-a', zone: 'here-a' }],
   securityGroups: ['sg'],
   containerInstances: true,
+  fargate: { providers: ['FARGATE', 'FARGATE_SPOT'], architecture: 'amd64' as const },
 }
 
 export class PodCluster {

@@ -195,6 +195,21 @@ describe.skipIf(problem !== undefined)('ECS on Docker', () => {
     expect(lines.slice(500)).toEqual([long, 'last'])
   })
 
+  test('a last line without a newline is not lost, nor one of a process that ends at once', async () => {
+    const scripts = [
+      'printf abc; sleep 0.2',
+      'printf abc',
+      'echo first; sleep 0.2; printf abc',
+      'printf a; printf b >&2; sleep 0.2; printf bc',
+    ]
+    const wanted = [['abc'], ['abc'], ['first', 'abc'], ['abc', 'b']]
+    // Each was lost two to seven times in ten.
+    for (let round = 0; round < 3; round++) {
+      const runs = await Promise.all(scripts.map(script => finish([{ name: 'app', ...sh(script) }])))
+      expect(runs.map(({ output }) => output('app').sort())).toEqual(wanted.map(lines => lines.sort()))
+    }
+  })
+
   test('a container that ignores the signal is killed after its stop timeout', async () => {
     const task = await kit.run(await kit.define([{ name: 'app', stopTimeout: 2, ...sh('trap "" TERM; while :; do sleep 0.1; done') }]))
     await kit.event(task, 'RUNNING')

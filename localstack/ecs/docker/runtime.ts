@@ -192,16 +192,23 @@ export class DockerRuntime implements Runtime {
     const { taskArn } = spec.task
     const id = spec.task.containers.find(container => container.name === name)!.runtimeId!
     const live = this.#follow(taskArn, name, id)
+    // A process of a few milliseconds is over before the engine has answered, and its container is released at once:
+    //
+    //   engine : starts it ..... it dies -> event -------------> answers the start
+    //   we     :                            release: waits for live.logs  |
+    //                                                                     '--> the output is read, then the container removed
+    const running = this.#engine.call(docker => docker.getContainer(id).start())
+    live.logs = running.then(
+      () => this.#logs(spec, name, id),
+      error => (isRunning(error) ? this.#logs(spec, name, id) : undefined),
+    )
     try {
-      await this.#engine.call(docker => docker.getContainer(id).start())
+      await running
     } catch (error) {
-      // 304: it runs already, started by a process that did not live to note it.
-      if (statusOf(error) !== 304) {
-        this.#live.delete(key(taskArn, name))
-        throw new RuntimeError('CannotStartContainerError', reasonOf(error))
-      }
+      if (isRunning(error)) return
+      this.#live.delete(key(taskArn, name))
+      throw new RuntimeError('CannotStartContainerError', reasonOf(error))
     }
-    live.logs = this.#logs(spec, name, id)
   }
 
   async stop(spec: TaskSpec, name: string, timeout: number): Promise<void> {
@@ -400,6 +407,9 @@ export class DockerRuntime implements Runtime {
     return this.#engine.call(docker => docker.listContainers({ all: true, filters }))
   }
 }
+
+/** 304: it runs already, started by a process that did not live to note it. */
+const isRunning = (error: unknown): boolean => statusOf(error) === 304
 
 const key = (taskArn: string, name: string): string => `${taskArn} ${name}`
 

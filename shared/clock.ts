@@ -53,6 +53,11 @@ export class ManualClock implements Clock {
     return this.#timers.length === 0 ? undefined : Math.min(...this.#timers.map(timer => timer.time))
   }
 
+  /** How many timers there are. */
+  get pending(): number {
+    return this.#timers.length
+  }
+
   /** Lets time pass and runs what became due, in order of time. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds

@@ -16,6 +16,11 @@ export class ManualClock implements Clock {
     return this.#clock.at(time, run)
   }
 
+  /** How much is due at some time. */
+  get pending(): number {
+    return this.#clock.pending
+  }
+
   async advance(milliseconds: number): Promise<void> {
     const end = this.#clock.now() + milliseconds
     await settle()

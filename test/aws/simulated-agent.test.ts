@@ -1,4 +1,5 @@
 // A simulated pod against the control plane's real end of the agents' call, over the in-memory store; time is turned by hand.
+import { StopTaskCommand } from '@aws-sdk/client-ecs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseStages, randomFrom } from '../../localstack/ecs/simulated/stages.ts'
 import type { Pod } from '../../shared/api/core/v1.ts'
@@ -11,7 +12,7 @@ import { AGENT, SETUP } from '../../shared/pods/status.ts'
 import { createAgentSync } from '../../shared/pods/sync.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
 import { storeClient } from '../pipeline/store-client.ts'
-import { type EcsKit, ecsKit } from './ecs-kit.ts'
+import { CLUSTER, type EcsKit, ecsKit } from './ecs-kit.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const KEY = Buffer.alloc(32, 1)
@@ -60,15 +61,15 @@ describe('a simulated pod', () => {
   afterEach(() => kit.close())
 
   /** A pod that has just been launched: its object, and its task. */
-  async function launch(spec: Partial<Pod['spec']> & { containers: { name: string; image: string }[] }): Promise<string> {
+  async function launch(spec: Partial<Pod['spec']> & { containers: { name: string; image: string }[] }, name = 'p'): Promise<string> {
     const pod = {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { namespace: 'default', name: 'p' },
+      metadata: { namespace: 'default', name },
       spec: { restartPolicy: 'Always', ...spec },
     } as Pod
     const created = await client().create<Pod>(PODS, { ...pod, metadata: withRecord(pod.metadata, { launch: 1, at: clock.now() }) })
-    const token = issueToken(KEY, { namespace: 'default', name: 'p', uid: created.metadata.uid!, launch: 1 })
+    const token = issueToken(KEY, { namespace: 'default', name, uid: created.metadata.uid!, launch: 1 })
     const environment = [
       { name: AGENT_ENV.url, value: 'http://control.plane' },
       { name: AGENT_ENV.token, value: token },
@@ -142,6 +143,18 @@ describe('a simulated pod', () => {
     })
     await clock.advance(11_000)
     expect(await container()).toMatchObject({ restartCount: 2, state: { waiting: { message: expect.stringMatching(/^back-off 20s/) } } })
+  })
+
+  test('leaves nothing due when this program ends, whatever its pods are in the middle of', async () => {
+    // Running with a long way to go, on its way to ready, in back-off, and told to stop: the last waits for as long as its grace period.
+    for (const image of ['job', 'web', 'crash']) await launch({ containers: [{ name: image, image: `x/${image}:1` }] }, image)
+    const going = await launch({ containers: [{ name: 'app', image: 'x/app:1' }] }, 'going')
+    await clock.advance(2000)
+    await kit.ecs.send(new StopTaskCommand({ cluster: CLUSTER, task: going }))
+    expect(clock.pending).toBeGreaterThan(0)
+    await kit.close()
+    await clock.advance(0)
+    expect(clock.pending).toBe(0)
   })
 
   test('goes on after a restart of this program', async () => {

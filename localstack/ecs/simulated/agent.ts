@@ -47,6 +47,7 @@ export class SimulatedAgent {
   #left = false
   #cancelWait: Cancel = () => {}
   #cancelPatience: Cancel = () => {}
+  #cancelCall: Cancel = () => {}
 
   constructor(options: SimulatedAgentOptions) {
     this.#options = options
@@ -77,6 +78,7 @@ export class SimulatedAgent {
     this.#left = true
     this.#cancelWait()
     this.#cancelPatience()
+    this.#cancelCall()
     for (const container of this.#containers) container.close()
     this.#changed()
   }
@@ -117,10 +119,12 @@ export class SimulatedAgent {
       finished,
     }
     const giveUp = new AbortController()
+    this.#cancelCall = () => giveUp.abort()
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
     const response = await fetch(
       new Request(new URL(SYNC_PATH, url), { method: 'POST', headers, body: JSON.stringify(report), signal: giveUp.signal }),
     )
+    if (this.#left) return 0
     if (response.status === 410) {
       this.#leave(() => 137, 0)
       return 0
@@ -133,7 +137,7 @@ export class SimulatedAgent {
     }
     // The report is recorded; a held answer is given up when there is more to say.
     const text = await Promise.race([response.text(), this.#news.promise])
-    if (text === undefined) {
+    if (text === undefined || this.#left) {
       giveUp.abort()
       return 0
     }
@@ -203,10 +207,16 @@ export class SimulatedAgent {
 
   /** Until the time is over, or (when told) until there is news. */
   #sleep(milliseconds: number, interruptible: boolean): Promise<void> {
+    if (this.#left) return Promise.resolve()
     const { clock } = this.#options
     return new Promise(resolve => {
-      if (interruptible) void this.#news.promise.then(resolve)
-      this.#cancelWait = clock.at(clock.now() + milliseconds, resolve)
+      const cancel = clock.at(clock.now() + milliseconds, resolve)
+      this.#cancelWait = cancel
+      if (!interruptible) return
+      void this.#news.promise.then(() => {
+        cancel()
+        resolve()
+      })
     })
   }
 }

@@ -21,6 +21,7 @@ export class SimulatedContainer {
   #ready = false
   #phase: 'idle' | 'active' | 'ended' = 'idle'
   #stopping = false
+  #closed = false
 
   constructor(plan: ContainerPlan, pod: PodPlan, id: string, behaviour: Behaviour, clock: Clock, changed: () => void) {
     this.plan = plan
@@ -93,6 +94,7 @@ export class SimulatedContainer {
   }
 
   close(): void {
+    this.#closed = true
     this.#cancelAll()
   }
 
@@ -163,6 +165,7 @@ export class SimulatedContainer {
 
   /** No timer for what happens at once. */
   #after(milliseconds: number, run: () => void): void {
+    if (this.#closed) return
     if (milliseconds <= 0) {
       queueMicrotask(run)
       return

@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto'
 import { AGENT_ENV } from '../../../shared/pods/agent-protocol.ts'
 import { AGENT, SETUP } from '../../../shared/pods/status.ts'
-import type { Clock } from '../../aws/clock.ts'
-
+import type { Cancel, Clock } from '../../aws/clock.ts'
 import { PullError } from '../images.ts'
 import { type Found, type Runtime, RuntimeError, type RuntimeListener, type Sandbox, type TaskSpec } from '../runtime.ts'
 import { SimulatedAgent } from './agent.ts'
@@ -28,6 +27,8 @@ interface Live {
   readonly ordinal: number
   readonly address: number
   readonly running: Set<string>
+  /** What is due for its containers. */
+  readonly timers: Set<Cancel>
   agent?: SimulatedAgent
 }
 
@@ -37,6 +38,8 @@ export class SimulatedRuntime implements Runtime {
   readonly #options: SimulatedRuntimeOptions
   readonly #live = new Map<string, Live>()
   readonly #fetches = new Map<string | undefined, Fetch>()
+  /** Steps that take their time; of tasks that were released meanwhile too. */
+  readonly #sleeps = new Set<Cancel>()
   readonly #freeAddresses: number[] = []
   #launches = 0
   #addresses = 0
@@ -95,28 +98,27 @@ export class SimulatedRuntime implements Runtime {
       throw new RuntimeError('CannotStartContainerError', failure)
     }
     const run = behaviour.time('run')
-    if (run !== undefined) this.#options.clock.at(this.#options.clock.now() + run, () => this.#exit(taskArn, name, behaviour.exitCode))
+    if (run !== undefined) this.#after(live, run, () => this.#exit(taskArn, name, behaviour.exitCode))
   }
 
   async stop(spec: TaskSpec, name: string, timeout: number): Promise<void> {
     const { taskArn } = spec.task
     const live = this.#live.get(taskArn)
     if (!live?.running.has(name)) return
-    const { clock } = this.#options
     if (live.agent) {
       if (name === AGENT) live.agent.terminate()
-      clock.at(clock.now() + timeout, () => (name === AGENT ? live.agent?.kill() : this.#exit(taskArn, name, 137)))
+      this.#after(live, timeout, () => (name === AGENT ? live.agent?.kill() : this.#exit(taskArn, name, 137)))
       return
     }
     const wanted = this.#behaviour(spec, name).time('stop') ?? 0
-    if (wanted > 0) clock.at(clock.now() + Math.min(wanted, timeout), () => this.#exit(taskArn, name, wanted > timeout ? 137 : 143))
+    if (wanted > 0) this.#after(live, Math.min(wanted, timeout), () => this.#exit(taskArn, name, wanted > timeout ? 137 : 143))
     else queueMicrotask(() => this.#exit(taskArn, name, 143))
   }
 
   async release({ task }: TaskSpec): Promise<void> {
     const live = this.#live.get(task.taskArn)
     if (!live) return
-    live.agent?.close()
+    this.#end(live)
     this.#live.delete(task.taskArn)
     this.#freeAddresses.push(live.address)
   }
@@ -139,7 +141,16 @@ export class SimulatedRuntime implements Runtime {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const { agent } of this.#live.values()) agent?.close()
+    for (const live of this.#live.values()) this.#end(live)
+    for (const cancel of this.#sleeps) cancel()
+    this.#sleeps.clear()
+  }
+
+  /** A timer that is left keeps the process, and so `npm stop`, waiting for what nobody hears any more. */
+  #end({ agent, timers }: Live): void {
+    agent?.close()
+    for (const cancel of timers) cancel()
+    timers.clear()
   }
 
   #startAgent(spec: TaskSpec, live: Live, environment: ReadonlyMap<string, string>, resumed: boolean): void {
@@ -186,6 +197,7 @@ export class SimulatedRuntime implements Runtime {
         ordinal: ++this.#launches,
         address: address ? this.#claim(address) : (this.#freeAddresses.shift() ?? ++this.#addresses),
         running: new Set(),
+        timers: new Set(),
       }
       this.#live.set(task.taskArn, live)
     }
@@ -211,9 +223,22 @@ export class SimulatedRuntime implements Runtime {
     return fetch
   }
 
+  #after(live: Live, milliseconds: number, run: () => void): void {
+    this.#timer(live.timers, milliseconds, run)
+  }
+
   #sleep(milliseconds: number): Promise<void> {
+    return new Promise(resolve => this.#timer(this.#sleeps, milliseconds, resolve))
+  }
+
+  #timer(timers: Set<Cancel>, milliseconds: number, run: () => void): void {
+    if (this.#closed) return
     const { clock } = this.#options
-    return new Promise(resolve => void clock.at(clock.now() + milliseconds, resolve))
+    const cancel = clock.at(clock.now() + milliseconds, () => {
+      timers.delete(cancel)
+      run()
+    })
+    timers.add(cancel)
   }
 }
 

@@ -120,6 +120,7 @@ async function dockerMachine(options: EcsOptions, world: World, logs: Logs, stor
     logs,
     fileSystems: world.dataDir && join(world.dataDir, 'efs'),
     listener,
+    clock: world.clock,
     secret: valueFrom => Promise.reject(new Error(`the local AWS keeps no secrets: ${valueFrom}`)),
     environment: (task, container) => ({
       AWS_EXECUTION_ENV: task.launchType === 'FARGATE' ? 'AWS_ECS_FARGATE' : 'AWS_ECS_EC2',

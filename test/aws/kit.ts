@@ -33,7 +33,7 @@ export async function start(options: Partial<StartAwsOptions> = {}): Promise<Sta
 }
 
 /** Waits for something that has no event to wait for. Fails after a generous time, so that a hang is told from slowness. */
-export async function eventually<T>(probe: () => Promise<T | undefined> | T | undefined, what: string, patience = 15_000): Promise<T> {
+export async function eventually<T>(probe: () => Promise<T | undefined> | T | undefined, what: string, patience = 60_000): Promise<T> {
   const end = Date.now() + patience
   for (;;) {
     const found = await probe()

@@ -2,6 +2,7 @@
 // labels, so that a new process finds what an old one made.
 import { mkdirSync } from 'node:fs'
 import type Docker from 'dockerode'
+import type { Clock } from '../../aws/clock.ts'
 import type { Logs } from '../../aws/logs/service.ts'
 import { PullError } from '../images.ts'
 import type { HealthStatus, Task } from '../model.ts'
@@ -13,6 +14,7 @@ import { type Engine, isMissing, reasonOf, statusOf } from './engine.ts'
 import { ensureNetwork, ensurePause, NETWORK, PAUSE_IMAGE } from './foundation.ts'
 import { Images } from './images.ts'
 import { followLogs } from './log-follower.ts'
+import { endedForMemory, KILLED, readKernelLog } from './memory-death.ts'
 import {
   containerName,
   createOptions,
@@ -30,6 +32,7 @@ import { type EngineEvent, EngineWatch } from './watch.ts'
 
 /** How long to wait for the rest of a container's output after it exited. */
 const LOG_PATIENCE = 5000
+const OUT_OF_MEMORY = 'OutOfMemoryError: Container killed due to memory usage'
 const LOST = "ResourceInitializationError: the task's network namespace is gone"
 
 /** One container that exists at the engine. */
@@ -38,6 +41,10 @@ interface Live {
   readonly name: string
   id: string
   exited: PromiseWithResolvers<void>
+  /** The engine says that it ran out of memory. */
+  oom: PromiseWithResolvers<void>
+  /** It was sent SIGKILL by us. */
+  killed: boolean
   logs: Promise<void>
 }
 
@@ -47,6 +54,7 @@ export interface DockerRuntimeOptions {
   /** Folder below which EFS file systems are emulated. */
   readonly fileSystems: string | undefined
   readonly listener: RuntimeListener
+  readonly clock: Clock
   /** Reads `secrets` (Secrets Manager, SSM). */
   readonly secret: (valueFrom: string) => Promise<string>
   /** Variables that ECS sets in every container. */
@@ -74,7 +82,7 @@ export class DockerRuntime implements Runtime {
     this.#options = options
     this.images = new Images(engine)
     this.#cgroups = taskCgroups(engine, options.log)
-    const filters = { type: ['container'], label: [`${LABELS.owner}=${options.owner}`], event: ['die', 'health_status'] }
+    const filters = { type: ['container'], label: [`${LABELS.owner}=${options.owner}`], event: ['die', 'oom', 'health_status'] }
     this.#watch = new EngineWatch(
       engine,
       filters,
@@ -225,7 +233,10 @@ export class DockerRuntime implements Runtime {
     }
     const image = await this.images.find(imageOf(spec, name))
     await kill(image?.config.StopSignal || 'SIGTERM')
-    const patience = setTimeout(() => void kill('SIGKILL').catch(error => this.#troubled(live, error)), timeout)
+    const patience = setTimeout(() => {
+      live.killed = true
+      void kill('SIGKILL').catch(error => this.#troubled(live, error))
+    }, timeout)
     await live.exited.promise
     clearTimeout(patience)
   }
@@ -294,7 +305,8 @@ export class DockerRuntime implements Runtime {
     const name = attributes[LABELS.container]
     const live = taskArn && name ? this.#live.get(key(taskArn, name)) : undefined
     if (!live || live.id !== event.Actor.ID) return
-    if (event.Action === 'die') this.#ended(live, Number(attributes.exitCode)).catch(error => this.#troubled(live, error))
+    if (event.Action === 'oom') live.oom.resolve()
+    else if (event.Action === 'die') this.#ended(live, Number(attributes.exitCode)).catch(error => this.#troubled(live, error))
     else if (event.Action.startsWith('health_status'))
       this.#options.listener.health(live.taskArn, live.name, healthOf(event.Action.split(': ')[1]))
   }
@@ -302,7 +314,7 @@ export class DockerRuntime implements Runtime {
   async #ended(live: Live, exitCode: number): Promise<void> {
     if (!this.#live.has(key(live.taskArn, live.name))) return
     // Nothing more is to be learned about the sandbox, nor about a container that ended well.
-    const exit = live.name === SANDBOX || exitCode === 0 ? { exitCode } : await this.#exitOf(live.id, exitCode)
+    const exit = live.name === SANDBOX || exitCode === 0 ? { exitCode } : await this.#exitOf(live, exitCode)
     live.exited.resolve()
     if (live.name === SANDBOX) this.#options.listener.lost(live.taskArn, LOST)
     else this.#options.listener.exited(live.taskArn, live.name, exit)
@@ -330,28 +342,41 @@ export class DockerRuntime implements Runtime {
     }
   }
 
-  async #exitOf(id: string, known?: number): Promise<Exit> {
+  async #exitOf(live: Live, known?: number): Promise<Exit> {
     try {
-      const { State } = await this.#engine.call(docker => docker.getContainer(id).inspect())
+      const { State } = await this.#engine.call(docker => docker.getContainer(live.id).inspect())
       const exitCode = known ?? State.ExitCode
-      if (State.OOMKilled) return { exitCode, reason: 'OutOfMemoryError: Container killed due to memory usage' }
-      return State.Error ? { exitCode, reason: `CannotStartContainerError: ${State.Error}` } : { exitCode }
+      if (State.OOMKilled) return { exitCode, reason: OUT_OF_MEMORY }
+      if (State.Error) return { exitCode, reason: `CannotStartContainerError: ${State.Error}` }
+      const witness = { clock: this.#options.clock, kernelLog: readKernelLog }
+      if (exitCode === KILLED && !live.killed && (await endedForMemory(live.id, live.oom.promise, witness)))
+        return { exitCode, reason: OUT_OF_MEMORY }
+      return { exitCode }
     } catch (error) {
       if (!isMissing(error)) throw error
       return { exitCode: known, reason: known === undefined ? 'DockerStateError: the container is gone' : undefined }
     }
   }
 
-  async #stateOf({ id }: Live): Promise<Found> {
+  async #stateOf(live: Live): Promise<Found> {
+    const { id } = live
     const { State } = await this.#engine.call(docker => docker.getContainer(id).inspect())
     if (State.Status === 'created') return { state: 'created', runtimeId: id }
     if (State.Running) return { state: 'running', runtimeId: id, health: State.Health ? healthOf(State.Health.Status) : undefined }
-    return { state: 'exited', runtimeId: id, ...(await this.#exitOf(id)) }
+    return { state: 'exited', runtimeId: id, ...(await this.#exitOf(live)) }
   }
 
   #follow(taskArn: string, name: string, id: string): Live {
     const existing = this.#live.get(key(taskArn, name))
-    const live: Live = { taskArn, name, id, exited: Promise.withResolvers<void>(), logs: existing?.logs ?? Promise.resolve() }
+    const live: Live = {
+      taskArn,
+      name,
+      id,
+      exited: Promise.withResolvers<void>(),
+      oom: Promise.withResolvers<void>(),
+      killed: false,
+      logs: existing?.logs ?? Promise.resolve(),
+    }
     this.#live.set(key(taskArn, name), live)
     return live
   }

@@ -10,15 +10,16 @@ import { includeObjectOf, partialOf, tableOf } from './table.ts'
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
 
-/** `abort` is called when the client goes away. */
+/** `now` is asked for each event: ages in tables are those of its moment. `abort` is called when the client goes away. */
 export function answerWatch(
   responder: Responder,
   negotiated: Negotiated,
   events: AsyncIterable<WatchEvent>,
   endpoint: Endpoint,
+  now: () => number,
   abort: () => void,
 ): Response {
-  const encode = frameEncoder(responder, negotiated, endpoint)
+  const encode = frameEncoder(responder, negotiated, endpoint, now)
   const iterator = events[Symbol.asyncIterator]()
   const body = new ReadableStream<Uint8Array>(
     {
@@ -37,8 +38,12 @@ export function answerWatch(
   return new Response(body, { status: 200, headers: headersOf(responder, contentType) })
 }
 
-function frameEncoder(responder: Responder, { as, format }: Negotiated, endpoint: Endpoint): (event: WatchEvent) => Uint8Array {
-  const { engines, query, now } = responder
+function frameEncoder(
+  { engines, query }: Responder,
+  { as, format }: Negotiated,
+  endpoint: Endpoint,
+  now: () => number,
+): (event: WatchEvent) => Uint8Array {
   const include = as?.kind === 'Table' ? includeObjectOf(query) : 'None'
   let first = true
   const shown = (object: KubeObject) => toVersion(object, endpoint)
@@ -48,7 +53,7 @@ function frameEncoder(responder: Responder, { as, format }: Negotiated, endpoint
     const table = tableOf([object], { resourceVersion: object.metadata.resourceVersion }, endpoint, {
       version: as.version,
       include,
-      now,
+      now: now(),
       withColumns: first,
       shown,
     })

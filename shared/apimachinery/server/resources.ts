@@ -84,7 +84,7 @@ async function list(call: ResourceRequest, target: Target): Promise<Response> {
     }
     call.request.signal.addEventListener('abort', abort)
     const events = await watchObjects(machinery, target, options, controller.signal, responder.now + limit)
-    return answerWatch(responder, negotiated, events, target.endpoint, abort)
+    return answerWatch(responder, negotiated, events, target.endpoint, () => machinery.now(), abort)
   }
   const negotiated = negotiate(call.request, query, TRANSFORMS)
   if (definition.virtualList !== undefined) {

@@ -87,7 +87,7 @@ export class ZeroplaneStack extends Stack {
         memoryMiB,
         timeout,
         logRetentionDays: config.logRetentionDays,
-        environment: { ...common, SERVICE_CIDR: '127.128.0.0/9', ...environment },
+        environment: { ...common, SERVICE_CIDR: '127.128.0.0/9', LEGACY_APIS: String(config.legacyApis), ...environment },
       }).lambda
 
     // A watch holds its environment: the longest one Lambda allows, ended a little earlier by the server's own clock.

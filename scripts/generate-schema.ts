@@ -138,13 +138,14 @@ function flatten(goName: string, outer: number[] | null = []): Flat[] {
   })
 }
 
-function encodeField(field: Flat, module: string, owner: Property | undefined): string {
+/** `borrowed`: the owner is another version's, which may ask for more than this one did. */
+function encodeField(field: Flat, module: string, owner: Property | undefined, borrowed: boolean): string {
   const property = owner?.properties?.[field.name]
   const list = property?.['list-type']
   const map = property?.['map-type']
   const strategy = field.patchStrategy ?? property?.['patch-strategy']
   const mergeKey = field.patchMergeKey ?? property?.['patch-merge-key']
-  const required = owner?.properties ? owner.required?.includes(field.name) : !field.omit
+  const required = owner?.properties ? owner.required?.includes(field.name) && !(borrowed && field.omit) : !field.omit
   const fallback = property?.default
   const trivial = fallback === undefined || ['""', '0', 'false', '{}'].includes(JSON.stringify(fallback))
   const modifiers = [
@@ -180,7 +181,8 @@ for (const goName of Object.keys(structs).sort()) {
   const isKind =
     kinds[goName]?.some(kind => kind.endsWith(` ${name}`)) || structs[goName]!.some(f => f.inline && f.type === `@${META}.TypeMeta`)
   const atomic = definition?.['map-type'] === 'atomic'
-  const fields = flatten(goName).map(field => encodeField(field, module, definition))
+  const borrowed = definitions[definitionName(goName)] === undefined
+  const fields = flatten(goName).map(field => encodeField(field, module, definition, borrowed))
   target.lines.push(`${name}${isKind ? '!' : ''}${atomic ? '~' : ''}:${fields.join(';')}`)
 }
 

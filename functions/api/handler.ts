@@ -16,17 +16,27 @@ import { requestOf, type StreamedResponse, streamedOf } from './function-url.ts'
 import { podLogStream } from './pod-logs.ts'
 
 const log = jsonLog('api')
-const { CLUSTER_NAME, SERVICE_CIDR, ADMIN_TOKEN, ADMIN_PRINCIPALS, AGENT_HOLD_SECONDS, POD_LOG_GROUP, ORIGIN_SECRET, HEARTBEAT_SECONDS } =
-  readEnvironment([
-    'CLUSTER_NAME',
-    'SERVICE_CIDR',
-    'ADMIN_TOKEN',
-    'ADMIN_PRINCIPALS',
-    'AGENT_HOLD_SECONDS',
-    'POD_LOG_GROUP',
-    'ORIGIN_SECRET',
-    'HEARTBEAT_SECONDS',
-  ])
+const {
+  CLUSTER_NAME,
+  SERVICE_CIDR,
+  LEGACY_APIS,
+  ADMIN_TOKEN,
+  ADMIN_PRINCIPALS,
+  AGENT_HOLD_SECONDS,
+  POD_LOG_GROUP,
+  ORIGIN_SECRET,
+  HEARTBEAT_SECONDS,
+} = readEnvironment([
+  'CLUSTER_NAME',
+  'SERVICE_CIDR',
+  'LEGACY_APIS',
+  'ADMIN_TOKEN',
+  'ADMIN_PRINCIPALS',
+  'AGENT_HOLD_SECONDS',
+  'POD_LOG_GROUP',
+  'ORIGIN_SECRET',
+  'HEARTBEAT_SECONDS',
+])
 
 /** Lambda ends a request after 15 minutes; a watch ends itself before, so that its client sees a proper end. */
 const MAX_WATCH = 14 * 60 * 1000
@@ -38,7 +48,7 @@ const streams = { log: podLogStream({ reader: () => reader, now: Date.now, longe
 
 const api = createApi({
   store,
-  resources: builtInResources({ serviceCidr: SERVICE_CIDR, streams }),
+  resources: builtInResources({ serviceCidr: SERVICE_CIDR, streams, legacy: LEGACY_APIS === 'true' }),
   serviceCidr: SERVICE_CIDR,
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
   authenticators: [

@@ -78,6 +78,7 @@ export function setFunctionEnvironment({
     AGENT_HOLD_SECONDS: '30',
     REGISTRY_MIRROR: aws.endpoint,
     SERVICE_CIDR: options.serviceCidr,
+    LEGACY_APIS: String(options.legacyApis),
     CONTAINER_INSTANCES: 'true',
     CAPACITY_PROVIDERS: 'FARGATE,FARGATE_SPOT',
     POD_ARCHITECTURE: process.arch === 'arm64' ? 'arm64' : 'amd64',

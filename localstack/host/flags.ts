@@ -25,6 +25,8 @@ export function parseStartFlags(argv: readonly string[], cwd: string): StartFlag
     .addOption(new Option('--service-cidr <cidr>', 'range of cluster IPs').argParser(cidr).default(DEFAULTS.serviceCidr))
     .option('--event-bus <name>', 'EventBridge bus on which object changes are published (docs/events.md)')
     .option('--no-controllers', 'serve the API alone, without controllers, scheduler and pods')
+    .option('--legacy-apis', 'serve the API versions of 2018, too (default: not with --no-controllers)')
+    .option('--no-legacy-apis', 'serve what Kubernetes of today serves, and nothing older')
     .option('--detach', 'return when ready and go on in the background; npm stop ends it', false)
     .helpOption('--help', 'show this')
     .allowExcessArguments(false)
@@ -40,10 +42,12 @@ export function parseStartFlags(argv: readonly string[], cwd: string): StartFlag
     serviceCidr: string
     eventBus?: string
     controllers: boolean
+    legacyApis?: boolean
     detach: boolean
   }>()
-  const { port: apiPort, data, ...rest } = flags
-  return { ...rest, apiPort, dataDir: resolve(cwd, data) }
+  // The API alone is there to be compared with upstream's, which has forgotten the old versions.
+  const { port: apiPort, data, legacyApis = flags.controllers, ...rest } = flags
+  return { ...rest, legacyApis, apiPort, dataDir: resolve(cwd, data) }
 }
 
 function port(text: string): number {

@@ -15,6 +15,8 @@ export interface HostOptions {
   readonly eventBus?: string
   /** False: the API alone, without controllers, scheduler and pods. */
   readonly controllers: boolean
+  /** Serve the API versions of 2018, too. */
+  readonly legacyApis: boolean
 }
 
 export const DEFAULTS: Omit<HostOptions, 'dataDir'> = {
@@ -26,6 +28,7 @@ export const DEFAULTS: Omit<HostOptions, 'dataDir'> = {
   store: 'dynamodb',
   serviceCidr: '127.128.0.0/9',
   controllers: true,
+  legacyApis: true,
 }
 
 /** True when pods are to become containers on this machine. */

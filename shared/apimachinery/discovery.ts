@@ -8,7 +8,6 @@ import { groupVersion } from './types.ts'
 const GROUP_ORDER = [
   '',
   'apiregistration.k8s.io',
-  'extensions',
   'apps',
   'events.k8s.io',
   'authentication.k8s.io',
@@ -29,6 +28,9 @@ const GROUP_ORDER = [
   'resource.k8s.io',
   'flowcontrol.apiserver.k8s.io',
 ]
+
+/** What other groups have taken over: behind everything, so that clients that take the first group with a name take today's. */
+const LAST = ['extensions']
 
 export interface DiscoveryVersion {
   readonly version: string
@@ -65,7 +67,8 @@ export function discoveryGroups(registry: Registry): DiscoveryGroup[] {
     const { version } = endpoint.version
     versions.set(version, [...(versions.get(version) ?? []), endpoint])
   }
-  const order = (group: string) => (GROUP_ORDER.includes(group) ? GROUP_ORDER.indexOf(group) : GROUP_ORDER.length)
+  const order = (group: string) =>
+    GROUP_ORDER.includes(group) ? GROUP_ORDER.indexOf(group) : GROUP_ORDER.length + Number(LAST.includes(group))
   return [...groups]
     .sort(([a], [b]) => order(a) - order(b) || (a < b ? -1 : 1))
     .map(([group, versions]) => ({
@@ -104,6 +107,9 @@ function subresourcesOf({ definition, kind, apiVersion }: Endpoint): Subresource
 }
 
 const verbsOf = ({ definition }: Endpoint) => definition.verbs ?? ALL_VERBS
+/** By its own group alone: `kubectl get all` would show an object once for each group that serves it. */
+const categoriesOf = ({ definition: { categories, group }, group: servedBy }: Endpoint) =>
+  categories === undefined || servedBy !== group ? {} : { categories }
 const isStored = ({ definition }: Endpoint) => definition.virtual === undefined && definition.virtualList === undefined
 
 /** The kind's identity in its storage version, shortened: clients see by it whether versions share objects. */
@@ -141,7 +147,7 @@ export function apiResourceList({ group }: DiscoveryGroup, { version, endpoints 
           kind,
           verbs: verbsOf(endpoint),
           ...(definition.shortNames === undefined ? {} : { shortNames: definition.shortNames }),
-          ...(definition.categories === undefined ? {} : { categories: definition.categories }),
+          ...categoriesOf(endpoint),
           ...(isStored(endpoint) ? { storageVersionHash: storageVersionHash(endpoint) } : {}),
         },
         ...subresourcesOf(endpoint).map(sub => ({
@@ -180,7 +186,7 @@ function aggregatedResource(endpoint: Endpoint): object {
     singularResource: definition.singular,
     verbs: verbsOf(endpoint),
     ...(definition.shortNames === undefined ? {} : { shortNames: definition.shortNames }),
-    ...(definition.categories === undefined ? {} : { categories: definition.categories }),
+    ...categoriesOf(endpoint),
     ...(subresources.length === 0
       ? {}
       : {

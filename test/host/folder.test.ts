@@ -79,6 +79,7 @@ describe('flags', () => {
       store: 'dynamodb',
       serviceCidr: '127.128.0.0/9',
       controllers: true,
+      legacyApis: true,
       detach: false,
     })
   })
@@ -112,8 +113,16 @@ describe('flags', () => {
       store: 'memory',
       serviceCidr: '10.0.0.0/16',
       controllers: false,
+      legacyApis: false,
       detach: true,
     })
+  })
+
+  test('serve the versions of 2018 with a whole cluster, or as told', () => {
+    const legacy = (...flags: string[]) => parseStartFlags(flags, '/').legacyApis
+    expect(legacy('--no-controllers')).toBe(false)
+    expect(legacy('--no-controllers', '--legacy-apis')).toBe(true)
+    expect(legacy('--no-legacy-apis')).toBe(false)
   })
 })
 

@@ -111,7 +111,9 @@ describe('versions of 2018', () => {
       ],
     })
     const old = await api.send('GET', `${EXTENSIONS}/ingresses/i`)
-    expect(old.body.spec).toMatchObject(spec)
+    expect(old.body.spec).toEqual(spec)
+    const newer = await api.send('GET', '/apis/networking.k8s.io/v1beta1/namespaces/default/ingresses/i')
+    expect(newer.body.spec.rules[0].http.paths[0]).toMatchObject({ backend, pathType: 'ImplementationSpecific' })
   })
 
   it('keeps what an empty selector of a budget means', async () => {
@@ -129,9 +131,23 @@ describe('versions of 2018', () => {
   it('lists the old versions behind the new ones, and only when asked to', async () => {
     const { body } = await api.send('GET', '/apis/apps')
     expect(body.versions.map(({ version }: { version: string }) => version)).toEqual(['v1', 'v1beta2', 'v1beta1'])
+    const groups = (await api.send('GET', '/apis')).body.groups.map(({ name }: { name: string }) => name)
+    expect(groups.at(-1)).toBe('extensions')
+    const { resources: all } = (await api.send('GET', '/apis/extensions/v1beta1')).body
+    expect(all.filter(({ categories }: { categories?: string[] }) => categories !== undefined)).toEqual([])
     const resources = (await api.send('GET', '/apis/extensions/v1beta1')).body.resources.map(({ name }: { name: string }) => name)
     expect(resources).toEqual(expect.arrayContaining(['deployments/rollback', 'daemonsets/status', 'ingresses', 'networkpolicies']))
     expect((await (await startApi()).send('GET', '/apis/apps')).body.versions).toHaveLength(1)
+  })
+
+  it('asks in its OpenAPI documents for what the version asked for', async () => {
+    const { definitions } = (await api.send('GET', '/openapi/v2')).body
+    const required = (name: string) => definitions[`io.k8s.api.${name}`].required
+    expect(required('extensions.v1beta1.DeploymentSpec')).toEqual(['template'])
+    expect(required('extensions.v1beta1.DaemonSetSpec')).toEqual(['template'])
+    expect(required('apps.v1beta1.StatefulSetSpec')).toEqual(['template'])
+    expect(required('apps.v1beta2.DeploymentSpec')).toEqual(['selector', 'template'])
+    expect(required('apps.v1.DeploymentSpec')).toEqual(['selector', 'template'])
   })
 
   it('serves old versions of kinds that only changed their number', async () => {

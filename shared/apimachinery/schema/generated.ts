@@ -64,9 +64,9 @@ ParamKind~:apiVersion:s #1;kind:s #2
 ParamRef~:name:s #1;namespace:s #2;selector:@meta/v1.LabelSelector *#3;parameterNotFoundAction:<ParameterNotFoundActionType>s *#4
 TypeChecking:expressionWarnings:[@ExpressionWarning La#1
 ValidatingAdmissionPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicySpec #2;status:@ValidatingAdmissionPolicyStatus #3
-ValidatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec R#2
+ValidatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec #2
 ValidatingAdmissionPolicyBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicyBinding !R#2
-ValidatingAdmissionPolicyBindingSpec:policyName:s R#1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3;validationActions:[<ValidationAction>s RLs#4
+ValidatingAdmissionPolicyBindingSpec:policyName:s #1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3;validationActions:[<ValidationAction>s Ls#4
 ValidatingAdmissionPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicy !R#2
 ValidatingAdmissionPolicySpec:paramKind:@ParamKind *#1;matchConstraints:@MatchResources *#2;validations:[@Validation La#3;failurePolicy:<FailurePolicyType>s *#4;auditAnnotations:[@AuditAnnotation La#5;matchConditions:[@MatchCondition Lm(name)Pm^name#6;variables:[@Variable Lm(name)Pm^name#7
 ValidatingAdmissionPolicyStatus:observedGeneration:l #1;typeChecking:@TypeChecking *#2;conditions:[@meta/v1.Condition Lm(type)#3
@@ -85,7 +85,7 @@ MutatingAdmissionPolicyBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMe
 MutatingAdmissionPolicyBindingSpec:policyName:s #1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3
 MutatingAdmissionPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingAdmissionPolicy !R#2
 MutatingAdmissionPolicySpec:paramKind:@ParamKind *#1;matchConstraints:@MatchResources *#2;variables:[@Variable La#3;mutations:[@Mutation La#4;failurePolicy:<FailurePolicyType>s *#5;matchConditions:[@MatchCondition Lm(name)Pm^name#6;reinvocationPolicy:<v1.ReinvocationPolicyType>s #7
-MutatingWebhook:name:s !R#1;clientConfig:@WebhookClientConfig !R#2;rules:[@admissionregistration/v1.RuleWithOperations La#3;failurePolicy:<FailurePolicyType>s *#4;matchPolicy:<MatchPolicyType>s *#9;namespaceSelector:@meta/v1.LabelSelector *#5;objectSelector:@meta/v1.LabelSelector *#11;sideEffects:<SideEffectClass>s *R#6;timeoutSeconds:i *#7;admissionReviewVersions:[s RLa#8;reinvocationPolicy:<v1.ReinvocationPolicyType>s *#10;matchConditions:[@MatchCondition Lm(name)Pm^name#12
+MutatingWebhook:name:s !R#1;clientConfig:@WebhookClientConfig !R#2;rules:[@admissionregistration/v1.RuleWithOperations La#3;failurePolicy:<FailurePolicyType>s *#4;matchPolicy:<MatchPolicyType>s *#9;namespaceSelector:@meta/v1.LabelSelector *#5;objectSelector:@meta/v1.LabelSelector *#11;sideEffects:<SideEffectClass>s *#6;timeoutSeconds:i *#7;admissionReviewVersions:[s La#8;reinvocationPolicy:<v1.ReinvocationPolicyType>s *#10;matchConditions:[@MatchCondition Lm(name)Pm^name#12
 MutatingWebhookConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;webhooks:[@MutatingWebhook Lm(name)Pm^name#2
 MutatingWebhookConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@MutatingWebhookConfiguration !R#2
 Mutation:patchType:<PatchType>s !R#2;applyConfiguration:@ApplyConfiguration *#3;jsonPatch:@JSONPatch *#4
@@ -95,13 +95,13 @@ ParamRef~:name:s #1;namespace:s #2;selector:@meta/v1.LabelSelector *#3;parameter
 ServiceReference:namespace:s !R#1;name:s !R#2;path:s *#3;port:i *#4
 TypeChecking:expressionWarnings:[@ExpressionWarning La#1
 ValidatingAdmissionPolicy!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicySpec #2;status:@ValidatingAdmissionPolicyStatus #3
-ValidatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec R#2
+ValidatingAdmissionPolicyBinding!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ValidatingAdmissionPolicyBindingSpec #2
 ValidatingAdmissionPolicyBindingList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicyBinding !R#2
-ValidatingAdmissionPolicyBindingSpec:policyName:s R#1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3;validationActions:[<ValidationAction>s RLs#4
+ValidatingAdmissionPolicyBindingSpec:policyName:s #1;paramRef:@ParamRef *#2;matchResources:@MatchResources *#3;validationActions:[<ValidationAction>s Ls#4
 ValidatingAdmissionPolicyList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingAdmissionPolicy !R#2
 ValidatingAdmissionPolicySpec:paramKind:@ParamKind *#1;matchConstraints:@MatchResources *#2;validations:[@Validation La#3;failurePolicy:<FailurePolicyType>s *#4;auditAnnotations:[@AuditAnnotation La#5;matchConditions:[@MatchCondition Lm(name)Pm^name#6;variables:[@Variable Lm(name)Pm^name#7
 ValidatingAdmissionPolicyStatus:observedGeneration:l #1;typeChecking:@TypeChecking *#2;conditions:[@meta/v1.Condition Lm(type)#3
-ValidatingWebhook:name:s !R#1;clientConfig:@WebhookClientConfig !R#2;rules:[@admissionregistration/v1.RuleWithOperations La#3;failurePolicy:<FailurePolicyType>s *#4;matchPolicy:<MatchPolicyType>s *#9;namespaceSelector:@meta/v1.LabelSelector *#5;objectSelector:@meta/v1.LabelSelector *#10;sideEffects:<SideEffectClass>s *R#6;timeoutSeconds:i *#7;admissionReviewVersions:[s RLa#8;matchConditions:[@MatchCondition Lm(name)Pm^name#11
+ValidatingWebhook:name:s !R#1;clientConfig:@WebhookClientConfig !R#2;rules:[@admissionregistration/v1.RuleWithOperations La#3;failurePolicy:<FailurePolicyType>s *#4;matchPolicy:<MatchPolicyType>s *#9;namespaceSelector:@meta/v1.LabelSelector *#5;objectSelector:@meta/v1.LabelSelector *#10;sideEffects:<SideEffectClass>s *#6;timeoutSeconds:i *#7;admissionReviewVersions:[s La#8;matchConditions:[@MatchCondition Lm(name)Pm^name#11
 ValidatingWebhookConfiguration!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;webhooks:[@ValidatingWebhook Lm(name)Pm^name#2
 ValidatingWebhookConfigurationList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ValidatingWebhookConfiguration !R#2
 Validation:expression:s !R#1;message:s #2;reason:<v1.StatusReason>s *#3;messageExpression:s #4
@@ -153,7 +153,7 @@ CustomResourceDefinition!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;sp
 CustomResourceDefinitionCondition:type:<CustomResourceDefinitionConditionType>s !R#1;status:<ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5;observedGeneration:l #6
 CustomResourceDefinitionList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CustomResourceDefinition !R#2
 CustomResourceDefinitionNames:plural:s !R#1;singular:s #2;shortNames:[s La#3;kind:s !R#4;listKind:s #5;categories:[s La#6
-CustomResourceDefinitionSpec:group:s !R#1;version:s #2;names:@CustomResourceDefinitionNames !R#3;scope:<ResourceScope>s !R#4;validation:@CustomResourceValidation *#5;subresources:@CustomResourceSubresources *#6;versions:[@CustomResourceDefinitionVersion RLa#7;additionalPrinterColumns:[@CustomResourceColumnDefinition #8;selectableFields:[@SelectableField #11;conversion:@CustomResourceConversion *#9;preserveUnknownFields:b *#10
+CustomResourceDefinitionSpec:group:s !R#1;version:s #2;names:@CustomResourceDefinitionNames !R#3;scope:<ResourceScope>s !R#4;validation:@CustomResourceValidation *#5;subresources:@CustomResourceSubresources *#6;versions:[@CustomResourceDefinitionVersion La#7;additionalPrinterColumns:[@CustomResourceColumnDefinition #8;selectableFields:[@SelectableField #11;conversion:@CustomResourceConversion *#9;preserveUnknownFields:b *#10
 CustomResourceDefinitionStatus:conditions:[@CustomResourceDefinitionCondition !Lm(type)#1;acceptedNames:@CustomResourceDefinitionNames !#2;storedVersions:[s !La#3;observedGeneration:l #4
 CustomResourceDefinitionVersion:name:s !R#1;served:b !R#2;storage:b !R#3;deprecated:b #7;deprecationWarning:s *#8;schema:@CustomResourceValidation *#4;subresources:@CustomResourceSubresources *#5;additionalPrinterColumns:[@CustomResourceColumnDefinition La#6;selectableFields:[@SelectableField La#9
 CustomResourceSubresourceScale:specReplicasPath:s !R#1;statusReplicasPath:s !R#2;labelSelectorPath:s *#3
@@ -225,7 +225,7 @@ Deployment!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@Deployment
 DeploymentCondition:type:<DeploymentConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastUpdateTime:t #6;lastTransitionTime:t #7;reason:s #4;message:s #5
 DeploymentList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
 DeploymentRollback!:kind:s;apiVersion:s;name:s !R#1;updatedAnnotations:{s #2;rollbackTo:@RollbackConfig !R#3
-DeploymentSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *R#2;template:@core/v1.PodTemplateSpec !R#3;strategy:@DeploymentStrategy Pk#4;minReadySeconds:i #5;revisionHistoryLimit:i *#6;paused:b #7;rollbackTo:@RollbackConfig *#8;progressDeadlineSeconds:i *#9
+DeploymentSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *#2;template:@core/v1.PodTemplateSpec !R#3;strategy:@DeploymentStrategy Pk#4;minReadySeconds:i #5;revisionHistoryLimit:i *#6;paused:b #7;rollbackTo:@RollbackConfig *#8;progressDeadlineSeconds:i *#9
 DeploymentStatus:observedGeneration:l #1;replicas:i #2;updatedReplicas:i #3;readyReplicas:i #7;availableReplicas:i #4;unavailableReplicas:i #5;terminatingReplicas:i *#9;conditions:[@DeploymentCondition Lm(type)Pm^type#6;collisionCount:i *#8
 DeploymentStrategy:type:<DeploymentStrategyType>s #1;rollingUpdate:@RollingUpdateDeployment *#2
 RollbackConfig:revision:l #1
@@ -239,7 +239,7 @@ StatefulSetCondition:type:<StatefulSetConditionType>s !R#1;status:<v1.ConditionS
 StatefulSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@StatefulSet !R#2
 StatefulSetOrdinals:start:i !#1
 StatefulSetPersistentVolumeClaimRetentionPolicy:whenDeleted:<PersistentVolumeClaimRetentionPolicyType>s #1;whenScaled:<PersistentVolumeClaimRetentionPolicyType>s #2
-StatefulSetSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *R#2;template:@core/v1.PodTemplateSpec !R#3;volumeClaimTemplates:[@core/v1.PersistentVolumeClaim La#4;serviceName:s !#5;podManagementPolicy:<PodManagementPolicyType>s #6;updateStrategy:@StatefulSetUpdateStrategy #7;revisionHistoryLimit:i *#8;minReadySeconds:i #9;persistentVolumeClaimRetentionPolicy:@StatefulSetPersistentVolumeClaimRetentionPolicy *#10;ordinals:@StatefulSetOrdinals *#11
+StatefulSetSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *#2;template:@core/v1.PodTemplateSpec !R#3;volumeClaimTemplates:[@core/v1.PersistentVolumeClaim La#4;serviceName:s !#5;podManagementPolicy:<PodManagementPolicyType>s #6;updateStrategy:@StatefulSetUpdateStrategy #7;revisionHistoryLimit:i *#8;minReadySeconds:i #9;persistentVolumeClaimRetentionPolicy:@StatefulSetPersistentVolumeClaimRetentionPolicy *#10;ordinals:@StatefulSetOrdinals *#11
 StatefulSetStatus:observedGeneration:l *#1;replicas:i !R#2;readyReplicas:i #3;currentReplicas:i #4;updatedReplicas:i #5;currentRevision:s #6;updateRevision:s #7;collisionCount:i *#9;conditions:[@StatefulSetCondition Lm(type)Pm^type#10;availableReplicas:i !#11
 StatefulSetUpdateStrategy:type:<StatefulSetUpdateStrategyType>s #1;rollingUpdate:@RollingUpdateStatefulSetStrategy *#2`,
   'apps/v1beta2': `apps/v1beta2
@@ -294,7 +294,7 @@ SelfSubjectReviewStatus:userInfo:@authentication/v1.UserInfo #1`,
 SelfSubjectReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;status:@SelfSubjectReviewStatus #2
 SelfSubjectReviewStatus:userInfo:@authentication/v1.UserInfo #1
 TokenReview!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@TokenReviewSpec !R#2;status:@TokenReviewStatus #3
-TokenReviewSpec:token:s R#1;audiences:[s La#2
+TokenReviewSpec:token:s #1;audiences:[s La#2
 TokenReviewStatus:authenticated:b #1;user:@UserInfo #2;audiences:[s La#4;error:s #3
 UserInfo:username:s #1;uid:s #2;groups:[s La#3;extra:{<ExtraValue>%[s #4`,
   'authorization/v1': `authorization.k8s.io/v1
@@ -380,7 +380,7 @@ SuccessPolicy:rules:[@SuccessPolicyRule !RLa#1
 SuccessPolicyRule:succeededIndexes:s *#1;succeededCount:i *#2
 UncountedTerminatedPods:succeeded:[<types.UID>s Ls#1;failed:[<types.UID>s Ls#2`,
   'batch/v1beta1': `batch/v1beta1
-CronJob!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CronJobSpec R#2;status:@CronJobStatus #3
+CronJob!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CronJobSpec #2;status:@CronJobStatus #3
 CronJobList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CronJob !R#2
 CronJobSpec:schedule:s !R#1;timeZone:s *#8;startingDeadlineSeconds:l *#2;concurrencyPolicy:<ConcurrencyPolicy>s #3;suspend:b *#4;jobTemplate:@JobTemplateSpec !R#5;successfulJobsHistoryLimit:i *#6;failedJobsHistoryLimit:i *#7
 CronJobStatus:active:[@core/v1.ObjectReference La#1;lastScheduleTime:t *#4;lastSuccessfulTime:t *#5
@@ -399,7 +399,7 @@ ClusterTrustBundleSpec:signerName:s #1;trustBundle:s !R#2`,
 CertificateSigningRequest!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@CertificateSigningRequestSpec !R#2;status:@CertificateSigningRequestStatus #3
 CertificateSigningRequestCondition:type:<RequestConditionType>s !R#1;status:<v1.ConditionStatus>s !R#6;reason:s #2;message:s #3;lastUpdateTime:t #4;lastTransitionTime:t #5
 CertificateSigningRequestList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@CertificateSigningRequest !R#2
-CertificateSigningRequestSpec:request:y !R#1;signerName:s *R#7;expirationSeconds:i *#8;usages:[<KeyUsage>s La#5;username:s #2;uid:s #3;groups:[s La#4;extra:{<ExtraValue>%[s #6
+CertificateSigningRequestSpec:request:y !R#1;signerName:s *#7;expirationSeconds:i *#8;usages:[<KeyUsage>s La#5;username:s #2;uid:s #3;groups:[s La#4;extra:{<ExtraValue>%[s #6
 CertificateSigningRequestStatus:conditions:[@CertificateSigningRequestCondition Lm(type)#1;certificate:y #2
 ClusterTrustBundle!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ClusterTrustBundleSpec !R#2
 ClusterTrustBundleList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ClusterTrustBundle !R#2
@@ -691,17 +691,17 @@ EventSeries:count:i !R#1;lastObservedTime:u !R#2`,
 DaemonSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DaemonSetSpec #2;status:@DaemonSetStatus #3
 DaemonSetCondition:type:<DaemonSetConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
 DaemonSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@DaemonSet !R#2
-DaemonSetSpec:selector:@meta/v1.LabelSelector *R#1;template:@core/v1.PodTemplateSpec !R#2;updateStrategy:@DaemonSetUpdateStrategy #3;minReadySeconds:i #4;templateGeneration:l #5;revisionHistoryLimit:i *#6
+DaemonSetSpec:selector:@meta/v1.LabelSelector *#1;template:@core/v1.PodTemplateSpec !R#2;updateStrategy:@DaemonSetUpdateStrategy #3;minReadySeconds:i #4;templateGeneration:l #5;revisionHistoryLimit:i *#6
 DaemonSetStatus:currentNumberScheduled:i !R#1;numberMisscheduled:i !R#2;desiredNumberScheduled:i !R#3;numberReady:i !R#4;observedGeneration:l #5;updatedNumberScheduled:i #6;numberAvailable:i #7;numberUnavailable:i #8;collisionCount:i *#9;conditions:[@DaemonSetCondition Lm(type)Pm^type#10
 DaemonSetUpdateStrategy:type:<DaemonSetUpdateStrategyType>s #1;rollingUpdate:@RollingUpdateDaemonSet *#2
 Deployment!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@DeploymentSpec #2;status:@DeploymentStatus #3
 DeploymentCondition:type:<DeploymentConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastUpdateTime:t #6;lastTransitionTime:t #7;reason:s #4;message:s #5
 DeploymentList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Deployment !R#2
 DeploymentRollback!:kind:s;apiVersion:s;name:s !R#1;updatedAnnotations:{s #2;rollbackTo:@RollbackConfig !R#3
-DeploymentSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *R#2;template:@core/v1.PodTemplateSpec !R#3;strategy:@DeploymentStrategy Pk#4;minReadySeconds:i #5;revisionHistoryLimit:i *#6;paused:b #7;rollbackTo:@RollbackConfig *#8;progressDeadlineSeconds:i *#9
+DeploymentSpec:replicas:i *#1;selector:@meta/v1.LabelSelector *#2;template:@core/v1.PodTemplateSpec !R#3;strategy:@DeploymentStrategy Pk#4;minReadySeconds:i #5;revisionHistoryLimit:i *#6;paused:b #7;rollbackTo:@RollbackConfig *#8;progressDeadlineSeconds:i *#9
 DeploymentStatus:observedGeneration:l #1;replicas:i #2;updatedReplicas:i #3;readyReplicas:i #7;availableReplicas:i #4;unavailableReplicas:i #5;terminatingReplicas:i *#9;conditions:[@DeploymentCondition Lm(type)Pm^type#6;collisionCount:i *#8
 DeploymentStrategy:type:<DeploymentStrategyType>s #1;rollingUpdate:@RollingUpdateDeployment *#2
-HTTPIngressPath:path:s #1;pathType:<PathType>s *R#3;backend:@IngressBackend !R#2
+HTTPIngressPath:path:s #1;pathType:<PathType>s *#3;backend:@IngressBackend !R#2
 HTTPIngressRuleValue:paths:[@HTTPIngressPath !RLa#1
 IPBlock:cidr:s !R#1;except:[s La#2
 Ingress!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@IngressSpec #2;status:@IngressStatus #3
@@ -725,7 +725,7 @@ NetworkPolicySpec:podSelector:@meta/v1.LabelSelector !#1;ingress:[@NetworkPolicy
 ReplicaSet!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ReplicaSetSpec #2;status:@ReplicaSetStatus #3
 ReplicaSetCondition:type:<ReplicaSetConditionType>s !R#1;status:<v1.ConditionStatus>s !R#2;lastTransitionTime:t #3;reason:s #4;message:s #5
 ReplicaSetList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ReplicaSet !R#2
-ReplicaSetSpec:replicas:i *#1;minReadySeconds:i #4;selector:@meta/v1.LabelSelector *R#2;template:@core/v1.PodTemplateSpec #3
+ReplicaSetSpec:replicas:i *#1;minReadySeconds:i #4;selector:@meta/v1.LabelSelector *#2;template:@core/v1.PodTemplateSpec #3
 ReplicaSetStatus:replicas:i !R#1;fullyLabeledReplicas:i #2;readyReplicas:i #4;availableReplicas:i #5;terminatingReplicas:i *#7;observedGeneration:l #3;conditions:[@ReplicaSetCondition Lm(type)Pm^type#6
 RollbackConfig:revision:l #1
 RollingUpdateDaemonSet:maxUnavailable:x *#1;maxSurge:x *#2
@@ -915,7 +915,7 @@ ServiceCIDRList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Servi
 ServiceCIDRSpec:cidrs:[s La#1
 ServiceCIDRStatus:conditions:[@meta/v1.Condition Lm(type)Pm^type#1`,
   'networking/v1beta1': `networking.k8s.io/v1beta1
-HTTPIngressPath:path:s #1;pathType:<PathType>s *R#3;backend:@IngressBackend !R#2
+HTTPIngressPath:path:s #1;pathType:<PathType>s *#3;backend:@IngressBackend !R#2
 HTTPIngressRuleValue:paths:[@HTTPIngressPath !RLa#1
 IPAddress!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@IPAddressSpec R#2
 IPAddressList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@IPAddress !R#2

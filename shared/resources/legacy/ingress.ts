@@ -67,8 +67,16 @@ function defaults(object: KubeObject): void {
     for (const path of http?.paths ?? []) path.pathType ??= 'ImplementationSpecific'
 }
 
+/** This version had no pathType: `kubectl apply` would find one that its manifest has not, each time. */
+function withoutPathTypes(object: KubeObject): KubeObject {
+  const old = fromStorage(object) as OldIngress
+  for (const { http } of old.spec?.rules ?? [])
+    for (const path of http?.paths ?? []) if (path.pathType === 'ImplementationSpecific') delete (path as Partial<OldPath>).pathType
+  return old
+}
+
 const NEW = 'networking.k8s.io/v1'
-const shared = { defaults, toStorage, fromStorage }
+const shared = { defaults, toStorage }
 
 export const INGRESSES: readonly VersionDefinition[] = [
   {
@@ -77,11 +85,13 @@ export const INGRESSES: readonly VersionDefinition[] = [
     schema: 'io.k8s.api.extensions.v1beta1.Ingress',
     deprecation: deprecated('extensions/v1beta1', 'Ingress', '1.14', '1.22', NEW),
     ...shared,
+    fromStorage: withoutPathTypes,
   },
   {
     version: 'v1beta1',
     schema: 'io.k8s.api.networking.v1beta1.Ingress',
     deprecation: deprecated('networking.k8s.io/v1beta1', 'Ingress', '1.19', '1.22', NEW),
     ...shared,
+    fromStorage,
   },
 ]

@@ -30,6 +30,8 @@ export interface ContainerContext {
   lost(): void
   /** "ecs://<task id>", of which container IDs are made. */
   taskID(): string
+  /** Whether the pod's volumes are set up; until then nothing starts. */
+  mounted?(): boolean
   /** Folder of a container's volume; tests have their own. */
   path?(container: string): string
 }

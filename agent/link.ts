@@ -10,7 +10,7 @@ export interface LinkOptions {
   readonly ca?: string
   readonly clock: Clock
   /** The pod as it is now. */
-  report(): Pick<Report, 'podIPs' | 'taskArn' | 'containers' | 'usage' | 'finished'>
+  report(): Pick<Report, 'podIPs' | 'taskArn' | 'containers' | 'usage' | 'volumes' | 'finished'>
   orders(orders: Orders): void
   /** The pod is gone, or not ours any more. */
   gone(): void

@@ -6,6 +6,7 @@ import { systemClock } from './clock.ts'
 import { Link } from './link.ts'
 import { PodRunner } from './pod.ts'
 import { UsageMeter } from './usage.ts'
+import { WrittenVolumes } from './volumes.ts'
 
 const METADATA_TIMEOUT_MS = 2_000
 
@@ -91,8 +92,16 @@ const link = new Link({
   ca: process.env[AGENT_ENV.ca],
   clock: systemClock,
   log,
-  report: () => ({ podIPs: podIPs(), taskArn, containers: pod.report(), usage: meter.latest, finished: pod.finished && !interrupted }),
+  report: () => ({
+    podIPs: podIPs(),
+    taskArn,
+    containers: pod.report(),
+    usage: meter.latest,
+    volumes: volumes.asked,
+    finished: pod.finished && !interrupted,
+  }),
   orders(orders: Orders) {
+    if (orders.volumes) volumes.adopt(orders.volumes)
     if (orders.plan) {
       taskArn ??= orders.plan.taskArn
       pod.adopt(orders.plan)
@@ -106,11 +115,21 @@ const link = new Link({
   finished: () => leave(index => pod.containers[index]?.exitCode ?? 0),
 })
 
+const volumes = new WrittenVolumes({
+  clock: systemClock,
+  failed: message => link.event({ type: 'Warning', reason: 'FailedMount', message }),
+  changed() {
+    pod.step()
+    link.changed()
+  },
+})
+
 const pod = new PodRunner({
   clock: systemClock,
   podIP: () => podIPs()[0] ?? '127.0.0.1',
   freshPlan: () => link.freshPlan(),
   image: container => images[container] ?? {},
+  mounted: () => volumes.ready,
   lost: () => interrupt(),
   taskID: () => `ecs://${taskArn?.slice(taskArn.lastIndexOf('/') + 1) ?? 'unknown'}`,
   event: (type, reason, message, container) => link.event({ type, reason, message, container }),

@@ -45,7 +45,7 @@ export class PodRunner {
 
   /** Looks whose turn it is. Called after everything that happens; does nothing when nothing is to be done. */
   step() {
-    if (!this.#plan || this.#stopping) return
+    if (!this.#plan || this.#stopping || this.#context.mounted?.() === false) return
     for (const container of this.#containers) {
       const { role } = container.plan
       if (container.idle) void container.start()

@@ -7,6 +7,9 @@ import { Registry } from './apimachinery/registry.ts'
 import type { ResourceDefinition } from './apimachinery/resource.ts'
 import { schemaEngines } from './apimachinery/schema-engines.ts'
 import { RbacAuthorizer } from './auth/rbac.ts'
+import { DEFAULT_ISSUER, ServiceAccountTokens } from './auth/service-account-tokens.ts'
+import { loadSigningKey } from './auth/signing-key.ts'
+import { tokenAction } from './auth/token-request.ts'
 import { BUILT_IN } from './resources/index.ts'
 import type { Store } from './store/types.ts'
 
@@ -19,11 +22,28 @@ export interface ClusterOptions {
 }
 
 export function openCluster({ store, now, resources = BUILT_IN }: ClusterOptions): Machinery {
-  return createMachinery({
+  const registry = new Registry(resources)
+  const machinery = createMachinery({
     store,
-    registry: new Registry(resources),
+    registry,
     engines: schemaEngines,
     admission: [...ADMISSION, rbacEscalation(new RbacAuthorizer(store))],
     now,
   })
+  const accounts = registry.storage({ group: '', resource: 'serviceaccounts' })?.definition
+  if (accounts !== undefined)
+    registry.register({ ...accounts, actions: { ...accounts.actions, token: tokenAction(tokensOf(store, machinery.now)) } })
+  return machinery
+}
+
+/** Tokens are issued by whoever writes objects: requests, the controller of token secrets, agents' calls. The key is read for the first. */
+function tokensOf(store: Store, now: () => number): () => Promise<ServiceAccountTokens> {
+  let tokens: Promise<ServiceAccountTokens> | undefined
+  return () => {
+    tokens ??= loadSigningKey(store).then(key => new ServiceAccountTokens(store, key, DEFAULT_ISSUER, now))
+    tokens.catch(() => {
+      tokens = undefined
+    })
+    return tokens
+  }
 }

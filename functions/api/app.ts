@@ -8,7 +8,6 @@ import { RbacAuthorizer } from '../../shared/auth/rbac.ts'
 import { reviewResources } from '../../shared/auth/reviews.ts'
 import { DEFAULT_ISSUER, ServiceAccountTokens } from '../../shared/auth/service-account-tokens.ts'
 import { loadSigningKey } from '../../shared/auth/signing-key.ts'
-import { tokenAction } from '../../shared/auth/token-request.ts'
 import type { Authenticator } from '../../shared/auth/types.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import { builtInResources, DEFAULT_SERVICE_CIDR } from '../../shared/resources/index.ts'
@@ -52,8 +51,6 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
   const tokens = new ServiceAccountTokens(store, key, DEFAULT_ISSUER, machinery.now)
   const bearer = new BearerAuthenticator([staticTokens(dependencies.tokens ?? []), tokens], [DEFAULT_ISSUER])
   const authorizer = new RbacAuthorizer(store)
-  const accounts = registry.storage({ group: '', resource: 'serviceaccounts' })?.definition
-  if (accounts !== undefined) registry.register({ ...accounts, actions: { ...accounts.actions, token: tokenAction(tokens) } })
   for (const review of reviewResources(bearer, authorizer, authorizer)) registry.register(review)
   await bootstrap(machinery, serviceCidr)
   const openApi = new OpenApi({ registry, version: VERSION.gitVersion })

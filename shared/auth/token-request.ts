@@ -25,12 +25,13 @@ interface Request extends KubeObject {
   }
 }
 
-export function tokenAction(tokens: ServiceAccountTokens): Action {
+/** @param tokens asked when a token is first wanted: most who open a cluster want none. */
+export function tokenAction(tokens: () => Promise<ServiceAccountTokens>): Action {
   return {
     kind: KIND,
     verbs: ['create'],
     accepts: [{ ...KIND, schema: 'io.k8s.api.authentication.v1.TokenRequest' }],
-    create: (call, body, context) => issue(tokens, call, body as Request, context),
+    create: async (call, body, context) => issue(await tokens(), call, body as Request, context),
   }
 }
 

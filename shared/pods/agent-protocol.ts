@@ -93,8 +93,53 @@ export interface Report {
   readonly plan?: string
   /** A container is about to start and wants environment and configuration as of now. */
   readonly wantsPlan: boolean
+  /** Present when the agent wants to know whether what it wrote into volumes still holds (PodVolumes). */
+  readonly volumes?: VolumesAsked
   /** Every container has ended for good; the agent leaves when this report is acknowledged. */
   readonly finished: boolean
+}
+
+export interface VolumesAsked {
+  /** Of the files that the agent has; empty: it has none yet. */
+  readonly version: string
+  /** Tokens among them come to their end. */
+  readonly renew: boolean
+}
+
+/** One file of a volume that the agent writes. */
+export interface VolumeFile {
+  /** Below the volume's root; neither absolute nor with "..". */
+  readonly path: string
+  /** base64. */
+  readonly content: string
+  /** Permission bits. */
+  readonly mode: number
+  /** Owner; root unless told. */
+  readonly user?: number
+}
+
+/** A volume of type configMap, secret, projected or downwardAPI. */
+export interface WrittenVolume {
+  readonly name: string
+  /** Where it is mounted: volumePath(folder). */
+  readonly folder: string
+  readonly files: readonly VolumeFile[]
+  /** Why it cannot be set up now, in kubelet's words: then no container starts, and what was written before stays. */
+  readonly problem?: string
+}
+
+/** The answer to VolumesAsked. */
+export interface PodVolumes {
+  /** Changes with every file but tokens, which are new each time. */
+  readonly version: string
+  /** Absent: as the agent has them. */
+  readonly volumes?: readonly WrittenVolume[]
+  /** fsGroup: the files' group, which may read them. */
+  readonly group?: number
+  /** When to ask again whether something has changed. Absent: nothing can. */
+  readonly refreshAfterSeconds?: number
+  /** When to ask for new tokens. Absent: there are none. */
+  readonly renewAfterSeconds?: number
 }
 
 /** Where a container stands in the pod's order: init containers one after another, sidecars with them and on, then the apps at once. */
@@ -156,6 +201,8 @@ export interface Deletion {
 export interface Orders {
   /** Present when the agent asked for it. */
   readonly plan?: PodPlan
+  /** Present when the agent asked for it. */
+  readonly volumes?: PodVolumes
   readonly deletion?: Deletion
   /** When to report again if nothing happens in the pod before that. What happens in the pod is reported at once. */
   readonly syncAfterSeconds: number
@@ -189,5 +236,5 @@ export interface ImageDefaults {
 /** Where a container's volume of fifos is mounted: in the container itself, and in the agent. */
 export const HOLDER_PATH = '/.zeroplane'
 export const agentPath = (container: string) => `/pod/${container}`
-/** Where an emptyDir is mounted in setup, which gives it its mode and group. */
-export const volumePath = (volume: string) => `/volumes/${volume}`
+/** Where a volume is mounted in setup, which gives it its mode and group, and in the agent, which writes it. */
+export const volumePath = (folder: string) => `/volumes/${folder}`

@@ -8,7 +8,15 @@ import { PODS } from '../controllers/collections.ts'
 import { equal } from '../controllers/equality.ts'
 import type { EventRecorder } from '../controllers/types.ts'
 import type { Store } from '../store/types.ts'
-import { ACKNOWLEDGED_HEADER, type Orders, REPORT_LIMIT, type Report, type Usage } from './agent-protocol.ts'
+import {
+  ACKNOWLEDGED_HEADER,
+  type Orders,
+  type PodVolumes,
+  REPORT_LIMIT,
+  type Report,
+  type Usage,
+  type VolumesAsked,
+} from './agent-protocol.ts'
 import { type AgentClaims, verifyToken } from './agent-token.ts'
 import { podContainers } from './containers.ts'
 import { deletionOf, syncAfter } from './orders.ts'
@@ -80,7 +88,7 @@ async function answer(claims: AgentClaims, report: Report, options: AgentSyncOpt
     [ACKNOWLEDGED_HEADER]: `${report.sequence} ${report.events.at(-1)?.id ?? 0}`,
   }
   const orders = await ordersFor(pod, report, options)
-  const hold = options.holdSeconds > 0 && !orders.plan && !orders.deletion && !report.finished
+  const hold = options.holdSeconds > 0 && !orders.plan && !orders.volumes && !orders.deletion && !report.finished
   if (!hold) return new Response(JSON.stringify(orders), { headers })
   return new Response(held(pod, options, disconnected), { headers })
 }
@@ -144,19 +152,29 @@ function saysNothing(pod: Pod, { containers, finished }: Report): boolean {
   )
 }
 
-async function ordersFor(pod: Pod, report: Report, { read, now, holdSeconds, findTask }: AgentSyncOptions): Promise<Orders> {
+async function ordersFor(pod: Pod, report: Report, options: AgentSyncOptions): Promise<Orders> {
+  const { read, now, holdSeconds, findTask } = options
   const known = report.taskArn ?? taskRecord(pod)?.task
-  const [plan, taskArn] = report.wantsPlan
-    ? await Promise.all([podPlan(pod, read, report.podIPs), known ?? findTask(pod.metadata.uid ?? '')])
-    : []
+  const [plan, taskArn, volumes] = await Promise.all([
+    report.wantsPlan ? podPlan(pod, read, report.podIPs) : undefined,
+    report.wantsPlan ? (known ?? findTask(pod.metadata.uid ?? '')) : undefined,
+    report.volumes ? volumesFor(pod, report.volumes, options) : undefined,
+  ])
   const deletion = deletionOf(pod, now())
   return {
     plan: plan && { ...plan, taskArn },
+    volumes,
     deletion,
     // A call that is held answers with the next change; one about a deletion is not held, and must not be repeated at once.
     syncAfterSeconds: holdSeconds > 0 && !deletion ? 0 : syncAfter(pod),
     holdSeconds,
   }
+}
+
+/** Loaded when an agent asks: of the API's requests few are of this kind. */
+async function volumesFor(pod: Pod, asked: VolumesAsked, { read, client }: AgentSyncOptions): Promise<PodVolumes> {
+  const { podVolumes } = await import('./pod-volumes.ts')
+  return podVolumes(pod, asked, { read, client })
 }
 
 /** A body that comes when the pod's orders change, or the time is over. The headers go out before. */

@@ -18,7 +18,7 @@ import {
 } from './resources.ts'
 import { LOG_STREAM_PREFIX, type PodSettings } from './settings.ts'
 import { AGENT, SETUP } from './status.ts'
-import { mountsOf, taskVolumes } from './volumes.ts'
+import { mountsOf, taskVolumeName, taskVolumes } from './volumes.ts'
 
 /** Fargate's longest. Not the pod's grace: that one the agent keeps, and ECS only has to wait long enough. */
 const STOP_TIMEOUT = 120
@@ -56,7 +56,7 @@ export function taskDefinition(pod: Pod, images: ReadonlyMap<string, ResolvedIma
     pidMode: pod.spec.shareProcessNamespace ? ('task' as const) : undefined,
     volumes: [
       ...containers.map(({ container }) => ({ name: holderVolume(container.name) })),
-      ...taskVolumes(pod).map(({ name }) => ({ name: podVolume(name) })),
+      ...taskVolumes(pod).map(volume => ({ name: podVolume(taskVolumeName(pod, volume)) })),
     ],
     containers: [
       setup(pod, containers, settings),
@@ -86,7 +86,10 @@ function logs(settings: PodSettings): ContainerDefinition['logConfiguration'] {
 function allMounts(pod: Pod, containers: readonly PodContainer[]) {
   return [
     ...containers.map(({ container }) => ({ sourceVolume: holderVolume(container.name), containerPath: agentPath(container.name) })),
-    ...taskVolumes(pod).map(({ name }) => ({ sourceVolume: podVolume(name), containerPath: volumePath(name) })),
+    ...taskVolumes(pod).map(volume => {
+      const name = taskVolumeName(pod, volume)
+      return { sourceVolume: podVolume(name), containerPath: volumePath(name) }
+    }),
   ]
 }
 
@@ -162,7 +165,7 @@ function app(
     mountPoints: [
       { sourceVolume: holderVolume(container.name), containerPath: HOLDER_PATH },
       ...mountsOf(pod, container.volumeMounts).map(({ name, mountPath, readOnly }) => ({
-        sourceVolume: podVolume(name),
+        sourceVolume: podVolume(taskVolumeName(pod, { name })),
         containerPath: mountPath,
         readOnly: readOnly || undefined,
       })),

@@ -1,7 +1,7 @@
 // The agent's own code against real holders (the shell script under busybox, as processes of this machine) and the real control plane's
 // end of the sync call over HTTP. Only ECS is missing: the test starts the holders itself.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,13 +10,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../../agent/clock.ts'
 import { Link } from '../../agent/link.ts'
 import { PodRunner } from '../../agent/pod.ts'
+import { WrittenVolumes } from '../../agent/volumes.ts'
 import { nodeListener } from '../../functions/api/node-http.ts'
-import type { Pod } from '../../shared/api/core/v1.ts'
+import type { ConfigMap, Pod } from '../../shared/api/core/v1.ts'
 import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
 import { createReader } from '../../shared/apimachinery/machinery.ts'
 import { SYSTEM } from '../../shared/auth/types.ts'
 import { openCluster } from '../../shared/cluster.ts'
-import { PODS } from '../../shared/controllers/collections.ts'
+import { CONFIG_MAPS, PODS } from '../../shared/controllers/collections.ts'
 import type { ImageDefaults } from '../../shared/pods/agent-protocol.ts'
 import { agentKey, issueToken } from '../../shared/pods/agent-token.ts'
 import { withRecord } from '../../shared/pods/record.ts'
@@ -52,19 +53,21 @@ class Bench {
   readonly exits = new Map<string, number | null>()
   server!: Server
   runner!: PodRunner
+  volumes!: WrittenVolumes
   link!: Link
   finished = false
   lost = false
   /** Syncs that the network swallows: the call is made, its answer never comes. */
   swallow = 0
 
-  async start(spec: object, images: Record<string, ImageDefaults> = {}) {
+  async start(spec: object, images: Record<string, ImageDefaults> = {}, ca: 'there' | 'later' = 'there') {
     for (const name of ['default', 'kube-system']) {
       await this.client.create({ group: '', resource: 'namespaces' }, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
     }
     await this.client.create({ group: '', resource: 'nodes' }, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' } })
     const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: 'default' } }
     await this.client.create({ group: '', resource: 'serviceaccounts' }, account)
+    if (ca === 'there') await this.publishCa()
     const created = await this.client.create<Pod>(PODS, {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -112,9 +115,11 @@ class Bench {
         podIPs: ['127.0.0.1'],
         taskArn: 'arn:aws:ecs:here:1:task/c/t1',
         containers: this.runner.report(),
+        volumes: this.volumes.asked,
         finished: this.runner.finished,
       }),
       orders: orders => {
+        if (orders.volumes) this.volumes.adopt(orders.volumes)
         if (orders.plan) this.runner.adopt(orders.plan)
         if (orders.deletion) this.runner.stop(orders.deletion)
       },
@@ -125,7 +130,18 @@ class Bench {
         this.finished = true
       },
     })
+    for (const name of ['settings', 'kube_api_access']) mkdirSync(join(this.folder, 'volumes', name), { recursive: true })
+    this.volumes = new WrittenVolumes({
+      clock: quick,
+      failed: message => this.link.event({ type: 'Warning', reason: 'FailedMount', message }),
+      path: volume => join(this.folder, 'volumes', volume),
+      changed: () => {
+        this.runner.step()
+        this.link.changed()
+      },
+    })
     this.runner = new PodRunner({
+      mounted: () => this.volumes.ready,
       clock: quick,
       podIP: () => '127.0.0.1',
       freshPlan: () => this.link.freshPlan(),
@@ -143,6 +159,11 @@ class Bench {
     })
     this.link.freshPlan().catch(() => {})
     void this.link.run()
+  }
+
+  async publishCa() {
+    const metadata = { name: 'kube-root-ca.crt', namespace: 'default' }
+    await this.client.create(CONFIG_MAPS, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'ca.crt': 'PEM' } } as ConfigMap)
   }
 
   /** What setup.sh and ECS do: the volume with its fifos, and the container with its holder. */
@@ -177,6 +198,7 @@ class Bench {
 
   async stop() {
     this.link?.close()
+    this.volumes?.close()
     for (const container of this.runner?.containers ?? []) {
       container.retire()
       container.kill()
@@ -220,6 +242,55 @@ describe.skipIf(!BUSYBOX)(`the agent${BUSYBOX ? '' : ' (skipped: no busybox on t
       'Normal Created: Container created',
       'Normal Started: Container started',
     ])
+  })
+
+  const config = (name: string, data: Record<string, string>) =>
+    ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data }) as ConfigMap
+  const mounting = (volumes: object[]) => ({ ...app(sh('echo begun; exec sleep 60')), volumes })
+
+  it('starts nothing before every volume is there, and says what is missing', async () => {
+    await bench.start(mounting([{ name: 'settings', configMap: { name: 'later', items: [{ key: 'a.conf', path: 'conf.d/a' }] } }]))
+    const missing = 'Warning FailedMount: MountVolume.SetUp failed for volume "settings" : configmap "later" not found'
+    await until(() => bench.events.includes(missing))
+    expect((await bench.container())?.state).toEqual({ waiting: { reason: 'ContainerCreating' } })
+    await bench.client.create(CONFIG_MAPS, config('later', { other: 'x' }))
+    await until(() => bench.events.some(event => event.endsWith(': configmap references non-existent config key: a.conf')))
+    expect(bench.output.get('app') ?? '').not.toContain('begun')
+    await bench.client.update(CONFIG_MAPS, config('later', { 'a.conf': 'found' }))
+    await until(() => bench.output.get('app')?.includes('begun'))
+    expect(readFileSync(join(bench.folder, 'volumes/settings/conf.d/a'), 'utf8')).toBe('found')
+  })
+
+  it('brings changes into the files, all at once, without a write of the pod', async () => {
+    await bench.start(mounting([{ name: 'settings', configMap: { name: 'settings', optional: true } }]))
+    await until(async () => (await bench.container())?.ready)
+    const written = (await bench.client.get<Pod>(PODS, 'default', 'web'))!.metadata.resourceVersion
+    await bench.client.create(CONFIG_MAPS, config('settings', { a: '2', c: '2' }))
+    const folder = join(bench.folder, 'volumes/settings')
+    await until(() => existsSync(join(folder, 'c')))
+    expect(
+      readdirSync(folder)
+        .filter(name => !/^\.\.\d/.test(name))
+        .sort(),
+    ).toEqual(['..data', 'a', 'c'])
+    expect(readlinkSync(join(folder, 'a'))).toBe('..data/a')
+    expect((await bench.client.get<Pod>(PODS, 'default', 'web'))!.metadata.resourceVersion).toBe(written)
+  })
+
+  it('finds the token of its account, the CA and the namespace', async () => {
+    await bench.start(app(sh('exec sleep 60')), {}, 'later')
+    await until(() => bench.events.some(event => event.endsWith('configmap "kube-root-ca.crt" not found')))
+    await bench.publishCa()
+    await until(async () => (await bench.container())?.ready)
+    const pod = (await bench.client.get<Pod>(PODS, 'default', 'web'))!
+    const folder = join(bench.folder, 'volumes/kube_api_access')
+    const read = (file: string) => readFileSync(join(folder, file), 'utf8')
+    expect([read('ca.crt'), read('namespace')]).toEqual(['PEM', 'default'])
+    const claims = JSON.parse(Buffer.from(read('token').split('.')[1]!, 'base64url').toString())
+    expect(claims).toMatchObject({
+      sub: 'system:serviceaccount:default:default',
+      'kubernetes.io': { pod: { name: 'web', uid: pod.metadata.uid } },
+    })
   })
 
   it('takes command and arguments of the image where the pod has none', async () => {

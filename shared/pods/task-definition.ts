@@ -161,7 +161,7 @@ function app(
     entryPoint: [`${HOLDER_PATH}/busybox`, 'sh', `${HOLDER_PATH}/holder`],
     workingDirectory: container.workingDir || undefined,
     ...resources,
-    ...security(pod, container, settings),
+    ...security(pod, container, images.get(container.name)!, settings),
     mountPoints: [
       { sourceVolume: holderVolume(container.name), containerPath: HOLDER_PATH },
       ...mountsOf(pod, container.volumeMounts).map(({ name, mountPath, readOnly }) => ({
@@ -182,11 +182,8 @@ function app(
 /** What Fargate lets a task add; containers have Docker's own set to begin with. */
 const FARGATE_CAPABILITIES = ['SYS_PTRACE']
 
-function security(pod: Pod, container: Container, { containerInstances }: PodSettings): Partial<ContainerDefinition> {
+function security(pod: Pod, container: Container, image: ResolvedImage, { containerInstances }: PodSettings): Partial<ContainerDefinition> {
   const own = container.securityContext ?? {}
-  const shared = pod.spec.securityContext ?? {}
-  const user = own.runAsUser ?? shared.runAsUser
-  const group = own.runAsGroup ?? shared.runAsGroup
   const add = own.capabilities?.add?.map(capability)
   const drop = own.capabilities?.drop?.map(capability)
   if (!containerInstances) {
@@ -195,14 +192,27 @@ function security(pod: Pod, container: Container, { containerInstances }: PodSet
     if (own.privileged) throw new UnfitError(`Fargate runs no privileged containers (container ${container.name})`)
   }
   return {
-    // A group alone: ECS has no word for the image's user with another group, and 0 is what that mostly is.
-    user: user === undefined && group === undefined ? undefined : `${user ?? 0}${group === undefined ? '' : `:${group}`}`,
+    user: userOf(pod, container, image),
     readonlyRootFilesystem: own.readOnlyRootFilesystem || undefined,
     privileged: own.privileged || undefined,
     addCapabilities: add?.length ? add : undefined,
     dropCapabilities: drop?.length ? drop : undefined,
     dockerSecurityOptions: containerInstances && own.allowPrivilegeEscalation === false ? ['no-new-privileges'] : undefined,
   }
+}
+
+/**
+ * "user:group". ECS knows no supplementary groups, so whoever is not root has the pod's fsGroup as its group, unless it asks for
+ * another: otherwise it could not read what is the group's alone.
+ */
+function userOf({ spec }: Pod, { securityContext: own = {} }: Container, { config }: ResolvedImage): string | undefined {
+  const shared = spec.securityContext ?? {}
+  const user = own.runAsUser ?? shared.runAsUser
+  const imageUser = config.User?.split(':')[0] || '0'
+  const isRoot = user === undefined ? imageUser === '0' || imageUser === 'root' : user === 0
+  const group = own.runAsGroup ?? shared.runAsGroup ?? (isRoot ? undefined : shared.fsGroup)
+  if (group === undefined) return user?.toString()
+  return `${user ?? imageUser}:${group}`
 }
 
 const capability = (name: string) => name.toUpperCase().replace(/^CAP_/, '')

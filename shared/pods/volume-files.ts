@@ -31,7 +31,13 @@ export function writtenVolume(pod: Pod, volume: Volume, sources: VolumeSources):
   }
   const problem = problems.length > 1 ? `[${problems.join(', ')}]` : problems[0]
   const about = { name: volume.name, folder: taskVolumeName(pod, volume) }
-  return problem === undefined ? { ...about, files: [...files.values()] } : { ...about, files: [], problem }
+  return problem === undefined ? { ...about, files: owned([...files.values()], pod) } : { ...about, files: [], problem }
+}
+
+/** A container may have a group other than fsGroup, and no more than one: where the pod has one user, the files are that user's. */
+function owned(files: readonly VolumeFile[], pod: Pod): readonly VolumeFile[] {
+  const user = pod.spec.securityContext?.fsGroup === undefined ? undefined : onlyUser(pod)
+  return user === undefined ? files : files.map(file => ({ ...file, user }))
 }
 
 const modeOf = ({ configMap, secret, projected, downwardAPI }: Volume) =>

@@ -23,6 +23,12 @@ export class EcsModel implements Ecs {
     return [...this.tasks.values()].filter(({ desiredStatus }) => desiredStatus === 'RUNNING')
   }
 
+  /** Of the task that this pod has. */
+  definitionOf(uid: string): TaskDefinition {
+    const task = [...this.tasks.values()].find(({ startedBy }) => startedBy === uid)
+    return [...this.definitions.values()].find(({ family }) => task?.taskDefinitionArn?.includes(family))!
+  }
+
   findTaskDefinition(family: string) {
     return this.#call('findTaskDefinition', () => (this.definitions.has(family) ? `arn:definition/${family}:1` : undefined))
   }

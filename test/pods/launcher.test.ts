@@ -83,6 +83,17 @@ describe('a bound pod', () => {
     expect(definition).not.toMatch(/hunter|PASSWORD|web-/)
   })
 
+  it('has fsGroup as its group where it is not root and asks for no other, since ECS knows no supplementary ones', async () => {
+    const user = (name: string) => cluster.ecs.definitionOf(name).containers.find(container => container.name === 'app')!.user
+    const run = async (name: string, securityContext: object, own: object = {}) => {
+      await cluster.create(name, { securityContext, containers: [{ name: 'app', image: 'nginx', securityContext: own }] })
+      return user((await cluster.pod(name))!.metadata.uid!)
+    }
+    expect(await run('user', { fsGroup: 2000, runAsUser: 1000 })).toBe('1000:2000')
+    expect(await run('grouped', { fsGroup: 2000, runAsUser: 1000 }, { runAsGroup: 3000 })).toBe('1000:3000')
+    expect(await run('root', { fsGroup: 2000 })).toBeUndefined()
+  })
+
   it('is left alone on a node that is not ours', async () => {
     const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'theirs' }, spec: {}, status: {} }
     await cluster.client.create({ group: '', resource: 'nodes' }, node)

@@ -26,7 +26,7 @@ export class EcsModel implements Ecs {
   /** Of the task that this pod has. */
   definitionOf(uid: string): TaskDefinition {
     const task = [...this.tasks.values()].find(({ startedBy }) => startedBy === uid)
-    return [...this.definitions.values()].find(({ family }) => task?.taskDefinitionArn?.includes(family))!
+    return [...this.definitions.values()].find(({ family }) => task?.taskDefinitionArn === `arn:definition/${family}:1`)!
   }
 
   findTaskDefinition(family: string) {
@@ -101,7 +101,11 @@ export class EcsModel implements Ecs {
     return next
   }
 
-  #add({ startedBy, group }: RunTask | StartTask, containerInstanceArn: string | undefined, capacityProviderName?: string): Task {
+  #add(
+    { startedBy, group, taskDefinition }: RunTask | StartTask,
+    containerInstanceArn: string | undefined,
+    capacityProviderName?: string,
+  ): Task {
     const taskArn = `arn:aws:ecs:here:1:task/c/t${this.tasks.size + 1}`
     const containers = [{ name: AGENT, lastStatus: 'PENDING' }]
     return this.put({
@@ -111,6 +115,7 @@ export class EcsModel implements Ecs {
       desiredStatus: 'RUNNING',
       startedBy,
       group,
+      taskDefinitionArn: taskDefinition,
       capacityProviderName,
       containerInstanceArn,
       containers,

@@ -19,11 +19,14 @@ export function unitCosts() {
     (UNITS.podStartInvocations * lambda.requestMillion) / 1e6 +
     (UNITS.podStartReconcileMs / 1000) * UNITS.reconcileMemoryGiB * lambda.gibSecond +
     (UNITS.podStartInvocations * sqs.fifoMillion) / 1e6
+  const { writeUnits, reportsPerHour, reportsPerHourAnyway } = UNITS.usageNote
+  const report = request + (UNITS.get.readUnits * dynamodb.readMillion) / 1e6
   const watchReads = (3600 / UNITS.watchPollSeconds) * UNITS.tailRead.readUnits * (dynamodb.readMillion / 1e6)
   return {
     writeMillion: (write + request) * 1e6,
     getMillion: ((UNITS.get.readUnits * dynamodb.readMillion) / 1e6 + request) * 1e6,
     podStart,
+    usageHour: (reportsPerHour * writeUnits * dynamodb.writeMillion) / 1e6 + (reportsPerHour - reportsPerHourAnyway) * report,
     watchHour: 3600 * apiSecond + watchReads,
     podHour: 0.25 * fargate.x86.vcpuHour + 0.5 * fargate.x86.gibHour + publicIpv4Hour,
     podHourArm: 0.25 * fargate.arm64.vcpuHour + 0.5 * fargate.arm64.gibHour + publicIpv4Hour,
@@ -60,6 +63,7 @@ Stored objects add $${PRICES.dynamodb.storageGiBMonth} per GiB and month and $${
 | a thousand pod starts | ${dollars(unit.podStart * 1000)} |
 | an hour of the smallest pod (0.25 vCPU, 0.5 GiB, public address), x86 | ${dollars(unit.podHour)} |
 | the same on arm64 | ${dollars(unit.podHourArm)} |
+| an hour of one pod's figures of use, while \`kubectl top\` is asked for or an autoscaler of its namespace looks at them | ${dollars(unit.usageHour)} |
 | an hour of one open watch (\`kubectl get -w\`, an operator's informer) | ${dollars(unit.watchHour)} |
 | one watch open all month | ${dollars(unit.watchHour * HOURS_PER_MONTH)} |
 

@@ -8,6 +8,11 @@ export const UNITS = {
   tailRead: { readUnits: 1 },
   /** Object writes from a pod's creation to Running; held by test/pods. Events are written beside them: Scheduled, Pulled, Created, Started. */
   podStart: { objectWrites: 4, eventWrites: 4 },
+  /**
+   * What a pod uses, while somebody wants to know: a note with each report, every 15 s instead of 30 s (shared/metrics/usage.ts). Units are held
+   * by test/store/notes.test.ts, and that nothing is written otherwise by test/metrics/usage.test.ts.
+   */
+  usageNote: { writeUnits: 1, reportsPerHour: 240, reportsPerHourAnyway: 120 },
   /** Of the API function. Memory is cdk/stack.ts's; the time of a warm single-object request is an estimate (bench/ measures it here, not on Lambda). */
   apiMemoryGiB: 0.5,
   apiRequestMs: 15,

@@ -3,21 +3,25 @@ import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
 import { createReader, type Machinery } from '../../shared/apimachinery/machinery.ts'
 import type { ExtraRoute } from '../../shared/apimachinery/server/server.ts'
 import { SYSTEM } from '../../shared/auth/types.ts'
+import type { UsageBook } from '../../shared/metrics/usage.ts'
 import { EventLog } from '../../shared/pipeline/event-recorder.ts'
 import type { Log } from '../../shared/pipeline/log.ts'
 import { SYNC_PATH } from '../../shared/pods/agent-protocol.ts'
 import { agentKey } from '../../shared/pods/agent-token.ts'
 import type { Ecs } from '../../shared/pods/ecs.ts'
+import { usageSink } from '../../shared/pods/report-usage.ts'
 import { createAgentSync } from '../../shared/pods/sync.ts'
 
 export interface AgentRouteOptions {
   readonly machinery: Machinery
   readonly ecs: () => Ecs
   readonly holdSeconds: number
+  /** Where figures of use are kept while somebody wants them. */
+  readonly usage?: UsageBook
   readonly log: Log
 }
 
-export function agentRoute({ machinery, ecs, holdSeconds, log }: AgentRouteOptions): ExtraRoute {
+export function agentRoute({ machinery, ecs, holdSeconds, usage, log }: AgentRouteOptions): ExtraRoute {
   const { store, now } = machinery
   const client = clientFor(machinery, SYSTEM, 'kubelet')
   let key: Promise<Buffer> | undefined
@@ -35,6 +39,7 @@ export function agentRoute({ machinery, ecs, holdSeconds, log }: AgentRouteOptio
       })
       return key
     },
+    usage: usage && usageSink(usage, error => log.warn({ error }, 'usage could not be kept')),
     findTask: async uid => (await ecs().listTasks({ startedBy: uid }))[0],
   })
   return { prefix: SYNC_PATH, handle }

@@ -10,6 +10,7 @@ import { DEFAULT_ISSUER, ServiceAccountTokens } from '../../shared/auth/service-
 import { loadSigningKey } from '../../shared/auth/signing-key.ts'
 import type { Authenticator } from '../../shared/auth/types.ts'
 import { openCluster } from '../../shared/cluster.ts'
+import { METRICS_READER, type MetricsOptions, metricsResources } from '../../shared/metrics/resources.ts'
 import { builtInResources, DEFAULT_SERVICE_CIDR } from '../../shared/resources/index.ts'
 import type { Store } from '../../shared/store/types.ts'
 import { bootstrap } from './bootstrap.ts'
@@ -27,6 +28,8 @@ export interface ApiDependencies {
   readonly serviceCidr?: string
   /** "host:port" under which clients reach the API. */
   readonly serverAddress?: string
+  /** What pods use: with it, metrics.k8s.io is served. */
+  readonly metrics?: MetricsOptions
   readonly extraRoutes?: readonly ExtraRoute[]
   readonly resources?: readonly ResourceDefinition[]
   /** Longest watch in milliseconds. Default 30 minutes. */
@@ -43,7 +46,7 @@ const MAX_WATCH = 30 * 60 * 1000
 
 /** Starts the API on a store: the built-in objects are there when this returns. */
 export async function createApi(dependencies: ApiDependencies): Promise<Api> {
-  const { store, now, serviceCidr = DEFAULT_SERVICE_CIDR, maxWatch = MAX_WATCH } = dependencies
+  const { store, now, metrics, serviceCidr = DEFAULT_SERVICE_CIDR, maxWatch = MAX_WATCH } = dependencies
   const machinery = openCluster({ store, now, resources: dependencies.resources ?? builtInResources({ serviceCidr }) })
   const { registry } = machinery
   const serverAddress = dependencies.serverAddress ?? 'localhost:6443'
@@ -52,7 +55,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
   const bearer = new BearerAuthenticator([staticTokens(dependencies.tokens ?? []), tokens], [DEFAULT_ISSUER])
   const authorizer = new RbacAuthorizer(store)
   for (const review of reviewResources(bearer, authorizer, authorizer)) registry.register(review)
-  await bootstrap(machinery, serviceCidr)
+  if (metrics !== undefined) for (const resource of metricsResources(metrics)) registry.register(resource)
+  await bootstrap(machinery, serviceCidr, metrics === undefined ? [] : [METRICS_READER])
   const openApi = new OpenApi({ registry, version: VERSION.gitVersion })
   const handle = createServer({
     machinery,

@@ -1,5 +1,6 @@
 // Objects that every cluster has, made at its first start. Every step can be repeated; what somebody changed since is left alone.
 import { createHash } from 'node:crypto'
+import type { ClusterRole } from '../../shared/api/rbac/v1.ts'
 import type { Machinery } from '../../shared/apimachinery/machinery.ts'
 import { isStatus } from '../../shared/apimachinery/status-error.ts'
 import { type GroupResource, type KubeObject, objectKey } from '../../shared/apimachinery/types.ts'
@@ -18,8 +19,8 @@ export interface Seed {
 }
 
 /** One read when nothing is to do, as at every start but the first. */
-export async function bootstrap(machinery: Machinery, serviceCidr: string): Promise<void> {
-  const stages = seeds(machinery, serviceCidr)
+export async function bootstrap(machinery: Machinery, serviceCidr: string, roles: readonly ClusterRole[] = []): Promise<void> {
+  const stages = seeds(machinery, serviceCidr, roles)
   const key = objectKey(undefined, fingerprint(stages))
   if ((await machinery.store.get(MARKERS, key)) !== undefined) return
   for (const stage of stages) await inParallel(stage, seed => ensure(machinery, seed))
@@ -31,13 +32,17 @@ export async function bootstrap(machinery: Machinery, serviceCidr: string): Prom
 }
 
 /** In stages: what is in a namespace comes after the namespaces. */
-function seeds({ registry }: Machinery, serviceCidr: string): Seed[][] {
+function seeds({ registry }: Machinery, serviceCidr: string, roles: readonly ClusterRole[]): Seed[][] {
   const policy = bootstrapPolicy()
   const rbac = (resource: string, objects: readonly KubeObject[]): Seed[] =>
     objects.map(object => ({ resource: { group: 'rbac.authorization.k8s.io', resource }, object }))
   const objects = bootstrapObjects(registry, serviceCidr)
   return [
-    [...objects.cluster, ...rbac('clusterroles', policy.clusterRoles), ...rbac('clusterrolebindings', policy.clusterRoleBindings)],
+    [
+      ...objects.cluster,
+      ...rbac('clusterroles', [...policy.clusterRoles, ...roles]),
+      ...rbac('clusterrolebindings', policy.clusterRoleBindings),
+    ],
     [...objects.namespaced, ...rbac('roles', policy.roles), ...rbac('rolebindings', policy.roleBindings)],
   ].map(stage => stage.filter(({ resource }) => registry.storage(resource) !== undefined))
 }

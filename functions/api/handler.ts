@@ -5,8 +5,10 @@ import { MASTERS } from '../../shared/auth/types.ts'
 import { readEnvironment } from '../../shared/aws/environment.ts'
 import { cloudWatchLogReader } from '../../shared/aws/log-reader.ts'
 import { ecsOf } from '../../shared/aws/pods.ts'
-import { storeOf } from '../../shared/aws/providers.ts'
+import { notesOf, storeOf } from '../../shared/aws/providers.ts'
+import { systemClock } from '../../shared/clock.ts'
 import { openCluster } from '../../shared/cluster.ts'
+import { UsageBook } from '../../shared/metrics/usage.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
 import { builtInResources } from '../../shared/resources/index.ts'
 import { agentRoute } from './agents.ts'
@@ -43,6 +45,8 @@ const MAX_WATCH = 14 * 60 * 1000
 
 const store = storeOf(CLUSTER_NAME)
 
+const usage = new UsageBook(notesOf(CLUSTER_NAME), Date.now)
+
 const reader = cloudWatchLogReader(POD_LOG_GROUP)
 const streams = { log: podLogStream({ reader: () => reader, now: Date.now, longest: MAX_WATCH }) }
 
@@ -64,7 +68,8 @@ const api = createApi({
     }),
   ],
   maxWatch: MAX_WATCH,
-  extraRoutes: [agentRoute({ machinery: openCluster({ store }), ecs: ecsOf, holdSeconds: Number(AGENT_HOLD_SECONDS), log })],
+  metrics: { book: usage, clock: systemClock },
+  extraRoutes: [agentRoute({ machinery: openCluster({ store }), ecs: ecsOf, holdSeconds: Number(AGENT_HOLD_SECONDS), usage, log })],
   onError: (error, request) => log.error({ error, method: request.method, url: request.url }, 'a request failed'),
 })
 

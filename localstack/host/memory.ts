@@ -4,6 +4,7 @@ import { watched } from '../../functions/dispatch/watched.ts'
 import { provideStores, queueOf } from '../../shared/aws/providers.ts'
 import { createDispatch } from '../../shared/pipeline/dispatch.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
+import { MemoryNotes } from '../../shared/store/notes.ts'
 import type { Change } from '../../shared/store/types.ts'
 import { reasonOf } from './host-error.ts'
 import { CLUSTER } from './provision.ts'
@@ -15,7 +16,11 @@ export interface MemoryFeed {
 /** Must run before the functions are loaded. */
 export function useMemoryStore(): MemoryStore {
   const store = new MemoryStore()
-  provideStores(() => store)
+  const notes = new MemoryNotes()
+  provideStores(
+    () => store,
+    () => notes,
+  )
   return store
 }
 

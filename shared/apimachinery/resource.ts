@@ -43,8 +43,11 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly allowUnconditionalUpdate?: boolean
   /** An object that the kind does not store: POST answers what this answers (TokenReview, SubjectAccessReview ...). */
   virtual?(object: T, context: RequestContext): Promise<KubeObject>
-  /** A read-only collection that is made up when asked for (ComponentStatus). */
-  virtualList?(context: RequestContext): Promise<readonly T[]>
+  /**
+   * A read-only collection that is made up when asked for (ComponentStatus): of a namespace, or of all ("" then), and of one name if only
+   * that is asked for. Selectors are applied to the answer. May throw a StatusError.
+   */
+  virtualList?(context: RequestContext, namespace: string, name?: string): Promise<readonly T[]>
 
   prepareForCreate?(object: T, context: RequestContext): void
   prepareForUpdate?(object: T, old: T, context: RequestContext): void

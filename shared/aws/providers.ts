@@ -1,6 +1,8 @@
 // What the functions' environment names, made once per environment and cluster.
+import { DynamoNotes } from '../store/dynamodb/notes.ts'
 import { DynamoStore } from '../store/dynamodb/store.ts'
 import { type ClusterChange, changeReader, type StreamImage } from '../store/dynamodb/stream.ts'
+import type { Notes } from '../store/notes.ts'
 import type { FeedingStore } from '../store/types.ts'
 import { dynamoDbClient, schedulerClient, sqsClient } from './clients.ts'
 import { readEnvironment } from './environment.ts'
@@ -15,10 +17,17 @@ const scheduler = once(schedulerClient)
 let makeStore: (cluster: string) => FeedingStore = cluster =>
   new DynamoStore({ client: dynamoDb(), table: readEnvironment(['TABLE_NAME']).TABLE_NAME, cluster })
 
-/** Puts other stores in the place of DynamoDB's, for a process that keeps nothing. Before the first storeOf. */
-export function provideStores(make: (cluster: string) => FeedingStore): void {
-  makeStore = make
+let makeNotes: (cluster: string) => Notes = cluster =>
+  new DynamoNotes({ client: dynamoDb(), table: readEnvironment(['TABLE_NAME']).TABLE_NAME, cluster })
+
+/** Puts other stores in the place of DynamoDB's, for a process that keeps nothing. Before the first storeOf and notesOf. */
+export function provideStores(store: (cluster: string) => FeedingStore, notes: (cluster: string) => Notes): void {
+  makeStore = store
+  makeNotes = notes
 }
+
+/** Notes of a cluster, in the store's table. */
+export const notesOf: (cluster: string) => Notes = each(cluster => makeNotes(cluster))
 
 export const storeOf: (cluster: string) => FeedingStore = each(cluster => makeStore(cluster))
 

@@ -7,21 +7,15 @@ import { objectKey } from '../apimachinery/types.ts'
 import { PODS } from '../controllers/collections.ts'
 import { equal } from '../controllers/equality.ts'
 import type { EventRecorder } from '../controllers/types.ts'
+import { REPORT_SECONDS } from '../metrics/usage.ts'
 import type { Store } from '../store/types.ts'
-import {
-  ACKNOWLEDGED_HEADER,
-  type Orders,
-  type PodVolumes,
-  REPORT_LIMIT,
-  type Report,
-  type Usage,
-  type VolumesAsked,
-} from './agent-protocol.ts'
+import { ACKNOWLEDGED_HEADER, type Orders, type PodVolumes, REPORT_LIMIT, type Report, type VolumesAsked } from './agent-protocol.ts'
 import { type AgentClaims, verifyToken } from './agent-token.ts'
 import { podContainers } from './containers.ts'
 import { deletionOf, syncAfter } from './orders.ts'
 import { podPlan } from './plan.ts'
 import { type TaskRecord, taskRecord, withRecord } from './record.ts'
+import type { UsageSink } from './report-usage.ts'
 import { podStatus } from './status.ts'
 
 export interface AgentSyncOptions {
@@ -34,7 +28,7 @@ export interface AgentSyncOptions {
   readonly now: () => number
   /** How long a call may be held open until the pod changes. 0 where an open call costs money. */
   readonly holdSeconds: number
-  readonly usage?: (pod: Pod, usage: Usage) => void
+  readonly usage?: UsageSink
   /** Asks ECS for the task of a pod, for an agent that has no task metadata endpoint. Its ARN. */
   readonly findTask: (uid: string) => Promise<string | undefined>
 }
@@ -82,15 +76,27 @@ async function answer(claims: AgentClaims, report: Report, options: AgentSyncOpt
     // In order, because they may be counted together; they never fail.
     await options.events.event(pod, type, reason, message, undefined, container === undefined ? undefined : fieldPath(pod, container))
   }
-  if (report.usage) options.usage?.(pod, report.usage)
+  const rhythm = rhythmOf(options, await options.usage?.(pod, report))
   const headers = {
     'content-type': 'application/json',
     [ACKNOWLEDGED_HEADER]: `${report.sequence} ${report.events.at(-1)?.id ?? 0}`,
   }
-  const orders = await ordersFor(pod, report, options)
-  const hold = options.holdSeconds > 0 && !orders.plan && !orders.volumes && !orders.deletion && !report.finished
+  const orders = await ordersFor(pod, report, options, rhythm)
+  const hold = rhythm.holdSeconds > 0 && !orders.plan && !orders.volumes && !orders.deletion && !report.finished
   if (!hold) return new Response(JSON.stringify(orders), { headers })
-  return new Response(held(pod, options, disconnected), { headers })
+  return new Response(held(pod, options, rhythm, disconnected), { headers })
+}
+
+/** How long calls are held, and the longest time between two of them. */
+interface Rhythm {
+  readonly holdSeconds: number
+  readonly longestSeconds: number
+}
+
+/** Figures that somebody wants come with reports: an agent that has nothing else to say makes one for them. */
+function rhythmOf({ holdSeconds }: AgentSyncOptions, usageWanted: boolean | undefined): Rhythm {
+  const longestSeconds = usageWanted ? REPORT_SECONDS : Number.POSITIVE_INFINITY
+  return { holdSeconds: Math.min(holdSeconds, longestSeconds), longestSeconds }
 }
 
 const fieldPath = (pod: Pod, name: string) =>
@@ -152,8 +158,8 @@ function saysNothing(pod: Pod, { containers, finished }: Report): boolean {
   )
 }
 
-async function ordersFor(pod: Pod, report: Report, options: AgentSyncOptions): Promise<Orders> {
-  const { read, now, holdSeconds, findTask } = options
+async function ordersFor(pod: Pod, report: Report, options: AgentSyncOptions, { holdSeconds, longestSeconds }: Rhythm): Promise<Orders> {
+  const { read, now, findTask } = options
   const known = report.taskArn ?? taskRecord(pod)?.task
   const [plan, taskArn, volumes] = await Promise.all([
     report.wantsPlan ? podPlan(pod, read, report.podIPs) : undefined,
@@ -166,7 +172,7 @@ async function ordersFor(pod: Pod, report: Report, options: AgentSyncOptions): P
     volumes,
     deletion,
     // A call that is held answers with the next change; one about a deletion is not held, and must not be repeated at once.
-    syncAfterSeconds: holdSeconds > 0 && !deletion ? 0 : syncAfter(pod),
+    syncAfterSeconds: holdSeconds > 0 && !deletion ? 0 : Math.min(syncAfter(pod), longestSeconds),
     holdSeconds,
   }
 }
@@ -178,8 +184,8 @@ async function volumesFor(pod: Pod, asked: VolumesAsked, { read, client }: Agent
 }
 
 /** A body that comes when the pod's orders change, or the time is over. The headers go out before. */
-function held(pod: Pod, options: AgentSyncOptions, disconnected: AbortSignal): ReadableStream<Uint8Array> {
-  const { holdSeconds, now } = options
+function held(pod: Pod, options: AgentSyncOptions, { holdSeconds }: Rhythm, disconnected: AbortSignal): ReadableStream<Uint8Array> {
+  const { now } = options
   const over = new AbortController()
   const signal = AbortSignal.any([over.signal, disconnected, AbortSignal.timeout(holdSeconds * 1000)])
   return new ReadableStream<Uint8Array>({

@@ -1,5 +1,5 @@
 // The agent's side of a simulated pod: speaks the same sync call as the real one (shared/pods/agent-protocol.ts), over containers that
-// only exist as stages. It sends no events and no usage: thousands of them would measure nothing.
+// only exist as stages. It sends no events, and says to use what the stages' rules say.
 import {
   ACKNOWLEDGED_HEADER,
   type Deletion,
@@ -7,6 +7,7 @@ import {
   type PodPlan,
   type Report,
   SYNC_PATH,
+  type Usage,
 } from '../../../shared/pods/agent-protocol.ts'
 import type { Cancel, Clock } from '../../aws/clock.ts'
 import type { Fetch } from './agent-call.ts'
@@ -31,6 +32,7 @@ const RETRY_FIRST = 250
 const RETRY_LAST = 30_000
 /** The real agent's, between SIGTERM and leaving on its own account. */
 const PATIENCE = 5_000
+const USAGE_PERIOD = 15_000
 /** The agent's own exit code when the task was stopped and the pod was not. */
 const INTERRUPTED = 75
 
@@ -114,6 +116,7 @@ export class SimulatedAgent {
       podIPs: [podIP],
       containers: this.#containers.map(container => container.report()),
       events: [],
+      usage: this.#usage(),
       plan: this.#plan?.version,
       wantsPlan: this.#plan === undefined,
       finished,
@@ -142,6 +145,13 @@ export class SimulatedAgent {
       return 0
     }
     return this.#obey(JSON.parse(text) as Orders)
+  }
+
+  /** As of the last full quarter of a minute: the real agent measures that often. */
+  #usage(): Usage {
+    const at = Math.floor(this.#options.clock.now() / USAGE_PERIOD) * USAGE_PERIOD
+    const containers = this.#containers.map(container => container.usage(at)).filter(usage => usage !== undefined)
+    return { timestamp: new Date(at).toISOString().replace(/\.\d+Z$/, 'Z'), windowSeconds: USAGE_PERIOD / 1000, containers }
   }
 
   #obey(orders: Orders): number {

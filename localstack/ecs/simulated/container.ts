@@ -1,7 +1,7 @@
 // One container of a simulated pod through its attempts, as its agent would see it: the stages decide what its process does.
 import { CrashLoop, goDuration } from '../../../agent/crash-loop.ts'
 import type { ContainerState } from '../../../shared/api/core/v1.ts'
-import type { ContainerPlan, ContainerReport, PodPlan } from '../../../shared/pods/agent-protocol.ts'
+import type { ContainerPlan, ContainerReport, ContainerUsage, PodPlan } from '../../../shared/pods/agent-protocol.ts'
 import type { Cancel, Clock } from '../../aws/clock.ts'
 import type { Behaviour } from './stages.ts'
 
@@ -62,6 +62,15 @@ export class SimulatedContainer {
       ready: this.#ready,
       containerID: this.#attempt < 0 ? undefined : `${this.#id}/${this.plan.name}/${this.#attempt}`,
     }
+  }
+
+  /** Absent while it does not run. */
+  usage(at: number): ContainerUsage | undefined {
+    if (!this.running) return undefined
+    const nanoCores = Math.round(this.#behaviour.use('cpu', at) * 1e9)
+    // Memory comes in pages.
+    const memoryBytes = Math.round(this.#behaviour.use('memory', at) * 256) * 4096
+    return { name: this.plan.name, nanoCores, memoryBytes }
   }
 
   start(): void {

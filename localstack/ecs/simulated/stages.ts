@@ -10,6 +10,8 @@
 //     run: [5, 10]                           # absent: until it is stopped
 //     exitCode: 1                            # when `run` is over
 //     stop: 0.3                              # from the stop signal until it ends
+//     cpu: [0.05, 0.2]                       # cores in use while it runs
+//     memory: 64                             # MiB in use
 //     fail: { step: pull, probability: 0.1, message: "no such image" }     # step: pull, create or start
 //
 // What is drawn at random depends on the seed and on which container of which task it is, not on when it happens: the same seed and the
@@ -17,6 +19,7 @@
 import { parse } from 'yaml'
 
 export type Duration = number | readonly [least: number, most: number]
+export type Amount = Duration
 
 export interface Rule {
   readonly image?: string
@@ -28,12 +31,14 @@ export interface Rule {
   readonly run?: Duration
   readonly exitCode?: number
   readonly stop?: Duration
+  readonly cpu?: Amount
+  readonly memory?: Amount
   readonly fail?: { readonly step: 'pull' | 'create' | 'start'; readonly probability?: number; readonly message: string }
 }
 
 export type Stage = 'provision' | 'pull' | 'start' | 'ready' | 'run' | 'stop'
 
-const MEMBERS = new Set(['image', 'env', 'provision', 'pull', 'start', 'ready', 'run', 'exitCode', 'stop', 'fail'])
+const MEMBERS = new Set(['image', 'env', 'provision', 'pull', 'start', 'ready', 'run', 'exitCode', 'stop', 'cpu', 'memory', 'fail'])
 
 /** @throws Error that names the rule and the member which is wrong. */
 export function parseStages(text: string): readonly Rule[] {
@@ -47,14 +52,19 @@ export function parseStages(text: string): readonly Rule[] {
   return rules as Rule[]
 }
 
+/** What a small server uses that has little to do. */
+const USUAL = { cpu: [0.001, 0.02], memory: [8, 48] } as const
+
 /** Rules applied to one container, with its own source of chance. */
 export class Behaviour {
   readonly #rules: readonly Rule[]
   readonly #random: () => number
+  readonly #seed: string
 
   constructor(rules: readonly Rule[], image: string, environment: ReadonlyMap<string, string>, seed: string) {
     this.#rules = rules.filter(rule => matches(rule, image, environment))
     this.#random = randomFrom(seed)
+    this.#seed = seed
   }
 
   /** Milliseconds; undefined when no rule says anything. */
@@ -63,6 +73,13 @@ export class Behaviour {
     if (duration === undefined) return undefined
     if (typeof duration === 'number') return duration * 1000
     return (duration[0] + (duration[1] - duration[0]) * this.#random()) * 1000
+  }
+
+  /** In use at a time: the same whenever it is asked for, and without a number from the row that decides the stages. */
+  use(resource: 'cpu' | 'memory', at: number): number {
+    const amount = this.#rules.find(rule => rule[resource] !== undefined)?.[resource] ?? USUAL[resource]
+    if (typeof amount === 'number') return amount
+    return amount[0] + (amount[1] - amount[0]) * randomFrom(`${this.#seed} ${resource} ${at}`)()
   }
 
   get exitCode(): number {

@@ -1,7 +1,13 @@
-// What our own kinds are for, as `kubectl explain` prints it.
+// What the kinds of schema/own.ts are for, as `kubectl explain` prints it.
 import type { Descriptions } from './descriptions.ts'
 
 const V1ALPHA1 = 'dev.zeroplane.v1alpha1'
+const METRICS = 'io.k8s.metrics.pkg.apis.metrics.v1beta1'
+
+const WINDOW = {
+  timestamp: 'End of the time span in which the use was measured.',
+  window: 'Length of that time span.',
+}
 
 export const OWN_DESCRIPTIONS: Descriptions = {
   [`${V1ALPHA1}.WorkQueue`]: [
@@ -42,5 +48,16 @@ export const OWN_DESCRIPTIONS: Descriptions = {
       observedGeneration: 'Generation of the spec that the queue was last set up for.',
       conditions: 'Ready: the queue exists, with the settings of the spec.',
     },
+  ],
+  [`${METRICS}.NodeMetrics`]: [
+    'NodeMetrics is what the pods of a node use.',
+    { ...WINDOW, usage: 'CPU and memory in use, the sum of the pods on the node.' },
+  ],
+  [`${METRICS}.NodeMetricsList`]: ['NodeMetricsList is a list of NodeMetrics.', { items: 'The NodeMetrics.' }],
+  [`${METRICS}.PodMetrics`]: ['PodMetrics is what the containers of a pod use.', { ...WINDOW, containers: 'The containers that run.' }],
+  [`${METRICS}.PodMetricsList`]: ['PodMetricsList is a list of PodMetrics.', { items: 'The PodMetrics.' }],
+  [`${METRICS}.ContainerMetrics`]: [
+    'ContainerMetrics is what one container uses.',
+    { name: 'Name of the container.', usage: 'CPU in use on average over the window, and its working set of memory at the end of it.' },
   ],
 }

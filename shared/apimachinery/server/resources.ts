@@ -7,7 +7,7 @@ import { ALL_VERBS, type Verb } from '../resource.ts'
 import { answerList } from '../response/respond.ts'
 import { answerWatch } from '../response/watch-stream.ts'
 import * as status from '../status-error.ts'
-import { listObjects } from '../verbs/list.ts'
+import { listObjects, selectionOf } from '../verbs/list.ts'
 import { watchObjects } from '../verbs/watch.ts'
 import { contextOf, type ResourceRequest, TRANSFORMS } from './call.ts'
 import { answerDelete, answerDeleteCollection } from './deletion.ts'
@@ -88,7 +88,9 @@ async function list(call: ResourceRequest, target: Target): Promise<Response> {
   }
   const negotiated = negotiate(call.request, query, TRANSFORMS)
   if (definition.virtualList !== undefined) {
-    const items = await definition.virtualList(contextOf(call))
+    const selection = selectionOf(target, options)
+    const made = await definition.virtualList(contextOf(call), target.namespace, selection.name)
+    const items = made.filter(object => selection.matches(object))
     return answerList(responder, negotiated, { items, resourceVersion: '' }, target.endpoint)
   }
   return answerList(responder, negotiated, await listObjects(machinery, target, options), target.endpoint)

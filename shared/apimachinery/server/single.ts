@@ -16,7 +16,8 @@ export async function answerGet(call: ResourceRequest, target: Target): Promise<
   const negotiated = negotiate(call.request, call.query, TRANSFORMS)
   const { definition } = target.endpoint
   if (definition.virtualList !== undefined) {
-    const found = (await definition.virtualList(contextOf(call))).find(object => object.metadata.name === target.name)
+    const objects = await definition.virtualList(contextOf(call), target.namespace, target.name)
+    const found = objects.find(object => object.metadata.name === target.name)
     if (found === undefined) throw status.notFound(target.endpoint.collection, target.name)
     return answerObject(call.responder, negotiated, 200, found, target.endpoint)
   }

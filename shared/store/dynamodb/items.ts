@@ -4,6 +4,7 @@
 //   head    c/<cluster>/h/<group>/<resource>        head                  rev, at, settled?, marks
 //   log     c/<cluster>/l/<group>/<resource>        <revision>            type, key, txn, at, expires, body | parts + before | beforeParts
 //   part    c/<cluster>/b/<group>/<resource>/<key>  <revision>/<number>   body, expires?
+//   note    c/<cluster>/n/<topic>                   <key>                 note, until, expires
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import type { GroupResource } from '../../apimachinery/types.ts'
 import type { ChangeType } from '../types.ts'

@@ -82,6 +82,10 @@ export class Table {
     }
   }
 
+  async put(item: Item): Promise<void> {
+    await available(this.#client.send(new PutItemCommand({ TableName: this.name, Item: item })))
+  }
+
   /**
    * @param isTooLate asked before each time the request is sent, also by the SDK's own retries: a function that was frozen in the middle
    * of them would otherwise send it hours later
@@ -99,13 +103,13 @@ export class Table {
     await this.#client.send(command)
   }
 
-  /** Pages of items in sort key order. `limit` is how many are read in all. */
-  async *query(pk: string, range: Range = {}, limit?: number): AsyncGenerator<Item[]> {
+  /** Pages of items in sort key order. `limit` is how many are read in all; `weak` costs half and may lack the last second's writes. */
+  async *query(pk: string, range: Range = {}, limit?: number, { weak = false } = {}): AsyncGenerator<Item[]> {
     let start: Item | undefined
     let left = limit
     do {
       const page: QueryCommandOutput = await available(
-        this.#client.send(new QueryCommand({ ...this.#range(pk, range), ConsistentRead: true, Limit: left, ExclusiveStartKey: start })),
+        this.#client.send(new QueryCommand({ ...this.#range(pk, range), ConsistentRead: !weak, Limit: left, ExclusiveStartKey: start })),
       )
       const items = page.Items ?? []
       yield items

@@ -99,6 +99,7 @@ export class ZeroplaneStack extends Stack {
       ECS_CLUSTER: pods.ECS_CLUSTER,
       AGENT_HOLD_SECONDS: '0',
       ...(config.cloudFront ? Edge.environment(this) : Edge.NONE),
+      GATEWAY_URL: '',
     })
     const url = api.addFunctionUrl({ authType: FunctionUrlAuthType.NONE, invokeMode: InvokeMode.RESPONSE_STREAM })
     const endpoint = config.cloudFront ? new Edge(this, 'Edge', url).url : url.url

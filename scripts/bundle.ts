@@ -1,4 +1,4 @@
-// Bundles the Lambda functions with esbuild, SDK included (its version is then ours, and start-up reads few files), minified, with
+// Bundles the Lambda functions and the gateway with esbuild, SDK included (its version is then ours, and start-up reads few files), minified, with
 // source maps beside. What is imported lazily (credential providers that Lambda never uses, API descriptions) becomes chunks of its own. `node scripts/bundle.ts` prints the sizes; cdk/ and the size test call bundleFunctions().
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,8 +10,8 @@ const root = join(import.meta.dirname, '..')
 export const FUNCTIONS = ['api', 'dispatch', 'reconcile', 'tasks', 'tick'] as const
 export type FunctionName = (typeof FUNCTIONS)[number]
 
-export interface Bundle {
-  readonly name: FunctionName
+export interface Bundle<N extends string = FunctionName> {
+  readonly name: N
   /** The folder that becomes the function's code asset. */
   readonly directory: string
   /** Minified JavaScript that a cold start reads: the entry and what it imports at once. Bytes, without source maps. */
@@ -24,8 +24,16 @@ const REQUIRE = "import{createRequire as zpRequire}from'node:module';const requi
 
 export async function bundleFunctions(out = join(root, 'dist/functions'), names: readonly FunctionName[] = FUNCTIONS): Promise<Bundle[]> {
   return await Promise.all(
-    names.filter(name => existsSync(join(root, 'functions', name, 'handler.ts'))).map(name => bundle(name, join(out, name))),
+    names
+      .map(name => ({ name, entry: join(root, 'functions', name, 'handler.ts') }))
+      .filter(({ entry }) => existsSync(entry))
+      .map(({ name, entry }) => bundle(name, entry, join(out, name))),
   )
+}
+
+/** The gateway's program: `node index.mjs` in this folder (docs/gateway.md). */
+export async function bundleGateway(out = join(root, 'dist/gateway')): Promise<Bundle<'gateway'>> {
+  return await bundle('gateway', join(root, 'gateway/main.ts'), out)
 }
 
 /** The description of every API type is text that packs to a seventh; unpacking it costs a millisecond, reading all of it more. */
@@ -44,11 +52,11 @@ export const MODULES = JSON.parse(brotliDecompressSync(Buffer.from('${packed}', 
   },
 }
 
-async function bundle(name: FunctionName, directory: string): Promise<Bundle> {
+async function bundle<N extends string>(name: N, entry: string, directory: string): Promise<Bundle<N>> {
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
   const { metafile } = await build({
-    entryPoints: [join(root, 'functions', name, 'handler.ts')],
+    entryPoints: [entry],
     outdir: directory,
     entryNames: 'index',
     chunkNames: 'chunk-[hash]',
@@ -91,7 +99,7 @@ function readAtStart({ outputs }: Metafile): [path: string, Output][] {
 }
 
 /** The largest packages or folders that a cold start reads, for a person who wants to know where the bytes went. */
-export function largestInputs({ metafile }: Bundle, count = 12): [place: string, bytes: number][] {
+export function largestInputs({ metafile }: Pick<Bundle, 'metafile'>, count = 12): [place: string, bytes: number][] {
   const sums = new Map<string, number>()
   for (const [, output] of readAtStart(metafile)) {
     for (const [path, { bytesInOutput }] of Object.entries(output.inputs)) {
@@ -103,7 +111,7 @@ export function largestInputs({ metafile }: Bundle, count = 12): [place: string,
 }
 
 if (import.meta.main) {
-  for (const bundled of await bundleFunctions()) {
+  for (const bundled of [...(await bundleFunctions()), await bundleGateway()]) {
     console.log(`${bundled.name.padEnd(10)} ${(bundled.bytes / 1024).toFixed(0).padStart(6)} KiB`)
     for (const [place, bytes] of largestInputs(bundled))
       console.log(`${''.padEnd(13)}${(bytes / 1024).toFixed(0).padStart(5)} KiB  ${place}`)

@@ -18,10 +18,12 @@ export interface AgentRouteOptions {
   readonly holdSeconds: number
   /** Where figures of use are kept while somebody wants them. */
   readonly usage?: UsageBook
+  /** Base URL of the gateway; empty or absent: there is none. */
+  readonly gateway?: string
   readonly log: Log
 }
 
-export function agentRoute({ machinery, ecs, holdSeconds, usage, log }: AgentRouteOptions): ExtraRoute {
+export function agentRoute({ machinery, ecs, holdSeconds, usage, gateway, log }: AgentRouteOptions): ExtraRoute {
   const { store, now } = machinery
   const client = clientFor(machinery, SYSTEM, 'kubelet')
   let key: Promise<Buffer> | undefined
@@ -31,6 +33,7 @@ export function agentRoute({ machinery, ecs, holdSeconds, usage, log }: AgentRou
     store,
     now,
     holdSeconds,
+    gateway: gateway || undefined,
     events: new EventLog({ client, now, log }).recorder('kubelet'),
     key: () => {
       key ??= agentKey(client)

@@ -1,8 +1,8 @@
 import middy from '@middy/core'
 import type { LambdaFunctionURLEvent } from 'aws-lambda'
-import { IAM_TOKEN_PREFIX, iamTokens } from '../../shared/auth/iam.ts'
 import { MASTERS } from '../../shared/auth/types.ts'
 import { readEnvironment } from '../../shared/aws/environment.ts'
+import { iamAuthenticator } from '../../shared/aws/iam-authenticator.ts'
 import { cloudWatchLogReader } from '../../shared/aws/log-reader.ts'
 import { ecsOf } from '../../shared/aws/pods.ts'
 import { notesOf, storeOf } from '../../shared/aws/providers.ts'
@@ -16,6 +16,7 @@ import { createApi } from './app.ts'
 import { cameThrough, goRound, withHeartbeat } from './edge.ts'
 import { requestOf, type StreamedResponse, streamedOf } from './function-url.ts'
 import { podLogStream } from './pod-logs.ts'
+import { elsewhere } from './streams-elsewhere.ts'
 
 const log = jsonLog('api')
 const {
@@ -25,6 +26,7 @@ const {
   ADMIN_TOKEN,
   ADMIN_PRINCIPALS,
   AGENT_HOLD_SECONDS,
+  GATEWAY_URL,
   POD_LOG_GROUP,
   ORIGIN_SECRET,
   HEARTBEAT_SECONDS,
@@ -35,6 +37,7 @@ const {
   'ADMIN_TOKEN',
   'ADMIN_PRINCIPALS',
   'AGENT_HOLD_SECONDS',
+  'GATEWAY_URL',
   'POD_LOG_GROUP',
   'ORIGIN_SECRET',
   'HEARTBEAT_SECONDS',
@@ -48,28 +51,26 @@ const store = storeOf(CLUSTER_NAME)
 const usage = new UsageBook(notesOf(CLUSTER_NAME), Date.now)
 
 const reader = cloudWatchLogReader(POD_LOG_GROUP)
-const streams = { log: podLogStream({ reader: () => reader, now: Date.now, longest: MAX_WATCH }) }
+const streams = { log: podLogStream({ reader: () => reader, now: Date.now, longest: MAX_WATCH }), ...elsewhere(GATEWAY_URL) }
 
 const api = createApi({
   store,
   resources: builtInResources({ serviceCidr: SERVICE_CIDR, streams, legacy: LEGACY_APIS === 'true' }),
   serviceCidr: SERVICE_CIDR,
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
-  authenticators: [
-    iamTokens({
-      prefix: IAM_TOKEN_PREFIX,
-      administrators: ADMIN_PRINCIPALS.split(',').filter(Boolean),
-      async verify(token) {
-        // Loaded for the first such token: STS is no business of a cold start.
-        const { principalOf, verifyIamToken } = await import('../../shared/aws/iam-token.ts')
-        const identity = await verifyIamToken(token, CLUSTER_NAME)
-        return identity && { ...identity, principal: principalOf(identity.arn) }
-      },
-    }),
-  ],
+  authenticators: [iamAuthenticator(CLUSTER_NAME, ADMIN_PRINCIPALS)],
   maxWatch: MAX_WATCH,
   metrics: { book: usage, clock: systemClock },
-  extraRoutes: [agentRoute({ machinery: openCluster({ store }), ecs: ecsOf, holdSeconds: Number(AGENT_HOLD_SECONDS), usage, log })],
+  extraRoutes: [
+    agentRoute({
+      machinery: openCluster({ store }),
+      ecs: ecsOf,
+      holdSeconds: Number(AGENT_HOLD_SECONDS),
+      usage,
+      gateway: GATEWAY_URL,
+      log,
+    }),
+  ],
   onError: (error, request) => log.error({ error, method: request.method, url: request.url }, 'a request failed'),
 })
 

@@ -76,6 +76,8 @@ export function setFunctionEnvironment({
     API_CA: apiCa,
     // An open call costs nothing here, and tells the agent at once.
     AGENT_HOLD_SECONDS: '30',
+    // The gateway is in this process, behind the API's own port.
+    GATEWAY_URL: apiUrl,
     REGISTRY_MIRROR: aws.endpoint,
     SERVICE_CIDR: options.serviceCidr,
     LEGACY_APIS: String(options.legacyApis),

@@ -91,8 +91,18 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
     adminToken,
   })
   const listener = await composeFunctions({ options, folder, aws, databasePort: database?.port, undo })
-  const server = await listenApi(listener, certificate, [...new Set(['127.0.0.1', containers.address])], options.apiPort)
+  const { gatewayOfEnvironment } = await import('../../gateway/handler.ts')
+  const gateway = await gatewayOfEnvironment()
+  const server = await listenApi(
+    (request, response) => gateway.handle(request, response) || listener(request, response),
+    gateway,
+    certificate,
+    [...new Set(['127.0.0.1', containers.address])],
+    options.apiPort,
+  )
   undo.defer(() => server.close())
+  // Sessions first: the server waits for its connections.
+  undo.defer(() => gateway.close())
   await answersReady(options.apiPort, certificate.ca, adminToken)
   step.done()
   const access = { server: `https://127.0.0.1:${options.apiPort}`, ca: certificate.ca, token: adminToken }

@@ -42,6 +42,8 @@ export interface Environment {
   readonly API_CA: string
   /** How long an agent's call may be held open until its pod changes, in seconds; 0 where an open call costs money. */
   readonly AGENT_HOLD_SECONDS: string
+  /** Base URL of the gateway as agents and kubectl reach it (docs/gateway.md); empty: there is none. */
+  readonly GATEWAY_URL: string
   /** Base URL of a registry that answers for all images, instead of each image's own; empty on AWS. */
   readonly REGISTRY_MIRROR: string
   /** Range of cluster IPs. */

@@ -211,6 +211,8 @@ export interface Orders {
    * a held call when it has something to say.
    */
   readonly holdSeconds: number
+  /** Base URL of the gateway, where sessions for this pod may wait (tunnel-protocol.ts); absent: there is none. */
+  readonly gateway?: string
 }
 
 /** Names in the agent's environment, set by the launcher. */

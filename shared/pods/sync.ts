@@ -28,6 +28,8 @@ export interface AgentSyncOptions {
   readonly now: () => number
   /** How long a call may be held open until the pod changes. 0 where an open call costs money. */
   readonly holdSeconds: number
+  /** Base URL of the gateway, where there is one. */
+  readonly gateway?: string
   readonly usage?: UsageSink
   /** Asks ECS for the task of a pod, for an agent that has no task metadata endpoint. Its ARN. */
   readonly findTask: (uid: string) => Promise<string | undefined>
@@ -159,7 +161,7 @@ function saysNothing(pod: Pod, { containers, finished }: Report): boolean {
 }
 
 async function ordersFor(pod: Pod, report: Report, options: AgentSyncOptions, { holdSeconds, longestSeconds }: Rhythm): Promise<Orders> {
-  const { read, now, findTask } = options
+  const { read, now, gateway, findTask } = options
   const known = report.taskArn ?? taskRecord(pod)?.task
   const [plan, taskArn, volumes] = await Promise.all([
     report.wantsPlan ? podPlan(pod, read, report.podIPs) : undefined,
@@ -174,6 +176,7 @@ async function ordersFor(pod: Pod, report: Report, options: AgentSyncOptions, { 
     // A call that is held answers with the next change; one about a deletion is not held, and must not be repeated at once.
     syncAfterSeconds: holdSeconds > 0 && !deletion ? 0 : Math.min(syncAfter(pod), longestSeconds),
     holdSeconds,
+    gateway,
   }
 }
 
@@ -185,7 +188,7 @@ async function volumesFor(pod: Pod, asked: VolumesAsked, { read, client }: Agent
 
 /** A body that comes when the pod's orders change, or the time is over. The headers go out before. */
 function held(pod: Pod, options: AgentSyncOptions, { holdSeconds }: Rhythm, disconnected: AbortSignal): ReadableStream<Uint8Array> {
-  const { now } = options
+  const { gateway, now } = options
   const over = new AbortController()
   const signal = AbortSignal.any([over.signal, disconnected, AbortSignal.timeout(holdSeconds * 1000)])
   return new ReadableStream<Uint8Array>({
@@ -193,7 +196,7 @@ function held(pod: Pod, options: AgentSyncOptions, { holdSeconds }: Rhythm, disc
       const newest = await changed(pod, options, signal)
       if (over.signal.aborted || disconnected.aborted) return
       const deletion = deletionOf(newest, now())
-      const orders: Orders = { deletion, syncAfterSeconds: deletion ? syncAfter(newest) : 0, holdSeconds }
+      const orders: Orders = { deletion, syncAfterSeconds: deletion ? syncAfter(newest) : 0, holdSeconds, gateway }
       controller.enqueue(new TextEncoder().encode(JSON.stringify(orders)))
       controller.close()
     },

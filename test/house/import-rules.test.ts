@@ -21,6 +21,8 @@ const FORBIDDEN = [
   ['functions/api/a.ts', '../../localstack/aws/index.ts'],
   ['functions/api/b.ts', '@aws-sdk/client-dynamodb'],
   ['agent/a.ts', '../functions/tasks/handler.ts'],
+  ['gateway/a.ts', '../functions/api/app.ts'],
+  ['gateway/b.ts', '@aws-sdk/client-dynamodb'],
   ['localstack/a.ts', '../test/store/suite.ts'],
 ] as const
 
@@ -31,6 +33,7 @@ const ALLOWED = [
   ['shared/aws/c.ts', '@aws-sdk/client-ecs'],
   ['shared/store/dynamodb/c.ts', '@aws-sdk/client-dynamodb'],
   ['functions/api/c.ts', '../../shared/aws/environment.ts'],
+  ['gateway/c.ts', '../shared/aws/environment.ts'],
   ['localstack/c.ts', '../functions/api/handler.ts'],
 ] as const
 

@@ -26,6 +26,10 @@ export interface ContainerContext {
   event(type: 'Normal' | 'Warning', reason: string, message: string, container: string): void
   /** What the container's image says about its process. */
   image(container: string): ImageDefaults
+  /** A container is about to run, for the first time or again. */
+  starting?(again: boolean): void
+  /** Resolves when nothing new is sent to the pod any more, as far as that can be known. */
+  drained?(): Promise<void>
   /** A container that should run again never can: the pod needs another task. */
   lost(): void
   /** "ecs://<task id>", of which container IDs are made. */
@@ -112,6 +116,10 @@ export class Container {
     return this.#started
   }
 
+  get ready() {
+    return this.#ready
+  }
+
   /** It ended for good, and well. A sidecar that has started counts as well for those behind it, but not here. */
   get succeeded() {
     return this.ended && this.#state.terminated?.exitCode === 0
@@ -157,6 +165,7 @@ export class Container {
     await this.#holderReady
     if (this.#stopping) return this.#finish()
     this.#attempt++
+    this.#context.starting?.(this.#attempt > 0)
     const { terminationMessagePath, terminationMessagePolicy } = this.plan
     this.#holder.start(
       this.#attempt,

@@ -122,6 +122,10 @@ attempt() {
   oom_kills
   before=$found
   for file in refused message tail; do : >"$Z/$file"; done
+  # Where the task's containers do not share these files with the agent, each has its own, if its user may write there.
+  for file in resolv.conf hosts; do
+    [ -f "$Z/$file" ] && [ -w "/etc/$file" ] && ! "$B" cmp -s "$Z/$file" "/etc/$file" && "$B" cat "$Z/$file" >"/etc/$file"
+  done 2>/dev/null
   # Where the image has no such file it is made here, if the user may.
   [ -e "$path" ] || { true >"$path"; } 2>/dev/null
   # The log reader tells attempts apart by these lines (shared/pods/log-lines.ts).

@@ -10,7 +10,7 @@ export interface LinkOptions {
   readonly ca?: string
   readonly clock: Clock
   /** The pod as it is now. */
-  report(): Pick<Report, 'podIPs' | 'taskArn' | 'containers' | 'usage' | 'volumes' | 'finished'>
+  report(): Pick<Report, 'podIPs' | 'taskArn' | 'containers' | 'usage' | 'volumes' | 'finished' | 'services'>
   orders(orders: Orders): void
   /** The pod is gone, or not ours any more. */
   gone(): void
@@ -48,6 +48,11 @@ export class Link {
     this.#agent = options.url.startsWith('https:')
       ? new HttpsAgent({ keepAlive: true, maxSockets: 1, ca: options.ca })
       : new HttpAgent({ keepAlive: true, maxSockets: 1 })
+  }
+
+  /** The control plane holds a call until there is something to say: what changes is told at once. */
+  get holds() {
+    return this.#holdSeconds > 0
   }
 
   /** Something in the pod changed. */

@@ -1,9 +1,13 @@
 // The agent: kubelet of one pod. Beside the app containers in the same task; ends with the pod.
+import { readFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { AGENT_ENV, type ImageDefaults, type Orders } from '../shared/pods/agent-protocol.ts'
 import { systemClock } from './clock.ts'
 import { Link } from './link.ts'
+import { writeNameFile } from './name-file.ts'
+import { parseResolvConf } from './network/name-files.ts'
+import { PodNetwork } from './network/pod-network.ts'
 import { PodRunner } from './pod.ts'
 import { UsageMeter } from './usage.ts'
 import { WrittenVolumes } from './volumes.ts'
@@ -55,6 +59,12 @@ function readTaskArn(endpoint: string): Promise<string | undefined> {
   })
 }
 
+/** https://host[:port] */
+function addressOf(url: string) {
+  const { hostname, port, protocol } = new URL(url)
+  return { host: hostname, port: Number(port) || (protocol === 'http:' ? 80 : 443) }
+}
+
 // Files made for a container are for its user, whoever that is.
 process.umask(0)
 
@@ -82,6 +92,7 @@ const leave = (code: (index: number) => number, own = 0) => {
     container.end(code(index))
   })
   link.close()
+  network.close()
   // Time for the holders to go first, so that ECS sees their exit codes and not its own kill.
   setTimeout(() => process.exit(own), 150)
 }
@@ -99,11 +110,14 @@ const link = new Link({
     usage: meter.latest,
     volumes: volumes.asked,
     finished: pod.finished && !interrupted,
+    services: network.known(),
   }),
   orders(orders: Orders) {
     if (orders.volumes) volumes.adopt(orders.volumes)
+    network.apply(orders.services)
     if (orders.plan) {
       taskArn ??= orders.plan.taskArn
+      network.adopt(orders.plan)
       pod.adopt(orders.plan)
     }
     if (orders.deletion) {
@@ -124,6 +138,20 @@ const volumes = new WrittenVolumes({
   },
 })
 
+const network = new PodNetwork({
+  clock: systemClock,
+  network: parseResolvConf(readFileSync('/etc/resolv.conf', 'utf8')),
+  api: addressOf(setting(AGENT_ENV.url)),
+  image: container => images[container] ?? {},
+  podIPs,
+  ready: () => pod.planned && pod.containers.every(({ ready }) => ready),
+  write: (name, text) => writeNameFile(name, text, Object.keys(images), log),
+  report: () => link.changed(),
+  pushed: () => link.holds,
+  event: event => link.event(event),
+  log,
+})
+
 const pod = new PodRunner({
   clock: systemClock,
   podIP: () => podIPs()[0] ?? '127.0.0.1',
@@ -131,10 +159,13 @@ const pod = new PodRunner({
   image: container => images[container] ?? {},
   mounted: () => volumes.ready,
   lost: () => interrupt(),
+  starting: again => network.starting(again),
+  drained: () => network.drained(),
   taskID: () => `ecs://${taskArn?.slice(taskArn.lastIndexOf('/') + 1) ?? 'unknown'}`,
   event: (type, reason, message, container) => link.event({ type, reason, message, container }),
   changed() {
     pod.step()
+    network.step()
     link.changed()
     // The last states are worth one more report, but not worth waiting for.
     if (pod.finished && interrupted) setTimeout(() => interrupted && leave(() => 143, INTERRUPTED), 500)

@@ -3,6 +3,9 @@ import type { ContainerReport, Deletion, PodPlan } from '../shared/pods/agent-pr
 import { after, type Clock } from './clock.ts'
 import { Container, type ContainerContext } from './container.ts'
 
+/** Below this the grace is the container's alone. */
+const LEAST_DRAINING_GRACE_MS = 10_000
+
 export class PodRunner {
   readonly #context: ContainerContext
   readonly #clock: Clock
@@ -74,11 +77,14 @@ export class PodRunner {
     if (this.#stopping) return
     this.#stopping = true
     for (const container of this.#containers) container.retire()
-    void this.#stopInOrder(killAt, message)
+    void this.#stopInOrder(killAt, graceMs, message)
   }
 
   /** The apps at once, then the sidecars, last one first. */
-  async #stopInOrder(killAt: number, message: (name: string) => string) {
+  async #stopInOrder(killAt: number, graceMs: number, message: (name: string) => string) {
+    // A process that is told to end takes no more work, so no more should come. Who has little time has no time for that, and who ends by
+    // itself has ended already.
+    if (graceMs >= LEAST_DRAINING_GRACE_MS && !this.#ending) await this.#context.drained?.()
     const left = () => Math.max(0, killAt - this.#clock.now())
     const sidecars = this.#containers.filter(({ plan }) => plan.role === 'sidecar')
     const others = this.#containers.filter(({ plan }) => plan.role !== 'sidecar')

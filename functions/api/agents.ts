@@ -10,7 +10,7 @@ import { SYNC_PATH } from '../../shared/pods/agent-protocol.ts'
 import { agentKey } from '../../shared/pods/agent-token.ts'
 import type { Ecs } from '../../shared/pods/ecs.ts'
 import { usageSink } from '../../shared/pods/report-usage.ts'
-import { createAgentSync } from '../../shared/pods/sync.ts'
+import { createAgentSync, type Services } from '../../shared/pods/sync.ts'
 
 export interface AgentRouteOptions {
   readonly machinery: Machinery
@@ -44,6 +44,20 @@ export function agentRoute({ machinery, ecs, holdSeconds, usage, gateway, log }:
     },
     usage: usage && usageSink(usage, error => log.warn({ error }, 'usage could not be kept')),
     findTask: async uid => (await ecs().listTasks({ startedBy: uid }))[0],
+    services: lazyCatalog(machinery),
   })
   return { prefix: SYNC_PATH, handle }
+}
+
+/** Loaded when the first agent asks: no business of a cold start for kubectl. */
+function lazyCatalog({ store, now }: Machinery): Services {
+  let catalog: Promise<Services> | undefined
+  const load = () => {
+    catalog ??= import('../../shared/pods/services/catalog.ts').then(({ ServiceCatalog }) => new ServiceCatalog(store, now))
+    return catalog
+  }
+  return {
+    news: async (...asked) => (await load()).news(...asked),
+    nextNews: async (...asked) => (await load()).nextNews(...asked),
+  }
 }

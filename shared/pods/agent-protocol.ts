@@ -21,6 +21,7 @@
 //   413  the report is larger than REPORT_LIMIT
 //   5xx  try again with back-off
 import type { ContainerState, Lifecycle, Probe } from '../api/core/v1.ts'
+import type { KnownServices, ServiceNews } from './services/protocol.ts'
 
 export const SYNC_PATH = '/zeroplane/agent/v1/sync'
 
@@ -97,6 +98,8 @@ export interface Report {
   readonly volumes?: VolumesAsked
   /** Every container has ended for good; the agent leaves when this report is acknowledged. */
   readonly finished: boolean
+  /** The Services it asks for, with the versions it has (services/protocol.ts). Absent: it wants none. */
+  readonly services?: KnownServices
 }
 
 export interface VolumesAsked {
@@ -187,6 +190,26 @@ export interface PodPlan {
   readonly terminationGracePeriodSeconds: number
   /** In the pod's order. */
   readonly containers: readonly ContainerPlan[]
+  readonly network: NetworkPlan
+}
+
+/** What the containers' /etc/resolv.conf and /etc/hosts say, and where the agent stands in for the cluster. */
+export interface NetworkPlan {
+  /** Where the agent answers DNS: an address of the pod's loopback. */
+  readonly dnsAddress: string
+  /** dnsPolicy. Default: what the network gives. */
+  readonly dnsPolicy: 'ClusterFirst' | 'Default' | 'None'
+  /** dnsConfig */
+  readonly nameservers: readonly string[]
+  readonly searches: readonly string[]
+  /** "ndots:2" */
+  readonly options: readonly string[]
+  readonly hostname: string
+  /** Name below the cluster's domain, of a pod that has a subdomain. */
+  readonly fqdn?: string
+  readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[]
+  /** Where clients in the pod find the API (KUBERNETES_SERVICE_HOST and _PORT). */
+  readonly api: { readonly address: string; readonly port: number }
 }
 
 export interface Deletion {
@@ -213,6 +236,8 @@ export interface Orders {
   readonly holdSeconds: number
   /** Base URL of the gateway, where sessions for this pod may wait (tunnel-protocol.ts); absent: there is none. */
   readonly gateway?: string
+  /** Services that are not as the report says. */
+  readonly services?: ServiceNews
 }
 
 /** Names in the agent's environment, set by the launcher. */
@@ -231,6 +256,8 @@ export interface ImageDefaults {
   readonly entrypoint?: readonly string[]
   readonly cmd?: readonly string[]
   readonly stopSignal?: string
+  /** EXPOSE: ports that the process most likely listens on. */
+  readonly ports?: readonly number[]
   /** The machine has it: nothing is downloaded when the task starts. */
   readonly present?: true
 }

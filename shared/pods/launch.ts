@@ -14,6 +14,7 @@ import { fieldPathOf, imagesFailed, waitForImages } from './image-trouble.ts'
 import type { ImageLookup, ResolvedImage } from './images/lookup.ts'
 import { InvalidImageName } from './images/reference.ts'
 import { ImageError } from './images/registry.ts'
+import { hostnameOf } from './network-plan.ts'
 import { capacityOf, nodeAddress } from './ours.ts'
 import { type TaskRecord, taskRecord, withRecord } from './record.ts'
 import type { PodSettings } from './settings.ts'
@@ -172,7 +173,7 @@ export class Launcher {
       group: taskGroup({ cluster: settings.cluster, namespace, name, launch }),
       overrides: [{ name: AGENT, environment: { [AGENT_ENV.token]: issueToken(key, { namespace, name, uid, launch }) } }],
       // The host name is for a local ECS, which can give a task one; awsvpc on AWS cannot, and HOSTNAME has to do.
-      tags: { 'zeroplane.dev/pod': `${namespace}/${name}`, 'zeroplane.dev/hostname': (pod.spec.hostname ?? name).slice(0, 63) },
+      tags: { 'zeroplane.dev/pod': `${namespace}/${name}`, 'zeroplane.dev/hostname': hostnameOf(pod) },
     }
     const subnets = settings.subnets.filter(({ zone }) => capacity.kind === 'instance' || !zone || !capacity.zone || zone === capacity.zone)
     const network = { subnets: subnets.map(({ id }) => id), securityGroups: settings.securityGroups }

@@ -7,12 +7,13 @@ import { CONFIG_MAPS, NODES, SECRETS, SERVICES } from '../controllers/collection
 import type { ContainerPlan, PodPlan } from './agent-protocol.ts'
 import { type PodContainer, podContainers } from './containers.ts'
 import { ConfigError, expandAll, resolveEnvironment, type Sources } from './environment.ts'
+import { asPodsSeeIt, hostnameOf, networkPlan } from './network-plan.ts'
 
 const DEFAULT_MESSAGE_PATH = '/dev/termination-log'
 const DEFAULT_GRACE_SECONDS = 30
 
 export async function podPlan(pod: Pod, read: Reader, podIPs: readonly string[]): Promise<PodPlan> {
-  const sources = await gather(pod, read, podIPs)
+  const { sources, kubernetes } = await gather(pod, read, podIPs)
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
   const plan = {
     name: pod.metadata.name,
@@ -28,6 +29,7 @@ export async function podPlan(pod: Pod, read: Reader, podIPs: readonly string[])
         statuses.find(({ name }) => name === entry.container.name),
       ),
     ),
+    network: networkPlan(pod, kubernetes),
   }
   const version = createHash('sha256').update(JSON.stringify(plan)).digest('base64url').slice(0, 16)
   return { version, ...plan }
@@ -55,7 +57,7 @@ function containerPlan(pod: Pod, { container, role }: PodContainer, sources: Sou
     done: stays ? status.state : undefined,
   }
   try {
-    const env = [{ name: 'HOSTNAME', value: pod.spec.hostname ?? pod.metadata.name }, ...resolveEnvironment(pod, container, sources)]
+    const env = [{ name: 'HOSTNAME', value: hostnameOf(pod) }, ...resolveEnvironment(pod, container, sources)]
     return { ...base, env, command: expandAll(container.command, env), args: expandAll(container.args, env) }
   } catch (error) {
     if (error instanceof ConfigError) return { ...base, env: [], configError: error.message }
@@ -64,7 +66,7 @@ function containerPlan(pod: Pod, { container, role }: PodContainer, sources: Sou
 }
 
 /** Everything that the containers refer to, read strongly and at once. */
-async function gather(pod: Pod, read: Reader, podIPs: readonly string[]): Promise<Sources> {
+async function gather(pod: Pod, read: Reader, podIPs: readonly string[]): Promise<{ sources: Sources; kubernetes: Service | undefined }> {
   const { namespace = '' } = pod.metadata
   const configMaps = new Map<string, ConfigMap | undefined>()
   const secrets = new Map<string, Secret | undefined>()
@@ -80,16 +82,18 @@ async function gather(pod: Pod, read: Reader, podIPs: readonly string[]): Promis
   }
   const [services, kubernetes, node] = await Promise.all([
     pod.spec.enableServiceLinks === false ? [] : read.list<Service>(SERVICES, namespace),
-    namespace === 'default' && pod.spec.enableServiceLinks !== false ? undefined : read.get<Service>(SERVICES, 'default', 'kubernetes'),
+    read.get<Service>(SERVICES, 'default', 'kubernetes'),
     pod.spec.nodeName ? read.get<Node>(NODES, undefined, pod.spec.nodeName) : undefined,
     ...[...configMaps.keys()].map(async name => configMaps.set(name, await read.get<ConfigMap>(CONFIG_MAPS, namespace, name))),
     ...[...secrets.keys()].map(async name => secrets.set(name, await read.get<Secret>(SECRETS, namespace, name))),
   ])
-  return {
-    configMap: name => configMaps.get(name),
-    secret: name => secrets.get(name),
-    services: kubernetes ? [kubernetes, ...services] : services,
+  const own = services.filter(({ metadata }) => metadata.namespace !== 'default' || metadata.name !== 'kubernetes')
+  const sources = {
+    configMap: (name: string) => configMaps.get(name),
+    secret: (name: string) => secrets.get(name),
+    services: kubernetes ? [asPodsSeeIt(kubernetes), ...own] : own,
     node: { hostIP: pod.status?.hostIP, allocatable: node?.status?.allocatable },
     podIPs,
   }
+  return { sources, kubernetes }
 }

@@ -16,6 +16,7 @@ import { deletionOf, syncAfter } from './orders.ts'
 import { podPlan } from './plan.ts'
 import { type TaskRecord, taskRecord, withRecord } from './record.ts'
 import type { UsageSink } from './report-usage.ts'
+import type { KnownServices, ServiceNews } from './services/protocol.ts'
 import { podStatus } from './status.ts'
 
 export interface AgentSyncOptions {
@@ -33,6 +34,13 @@ export interface AgentSyncOptions {
   readonly usage?: UsageSink
   /** Asks ECS for the task of a pod, for an agent that has no task metadata endpoint. Its ARN. */
   readonly findTask: (uid: string) => Promise<string | undefined>
+  readonly services?: Services
+}
+
+/** What agents are told of Services (services/catalog.ts). */
+export interface Services {
+  news(pod: Pod, known: KnownServices): Promise<ServiceNews | undefined>
+  nextNews(pod: Pod, known: KnownServices, signal: AbortSignal): Promise<ServiceNews | undefined>
 }
 
 /** A lost compare-and-swap is tried again so often before the agent is asked to. */
@@ -84,9 +92,9 @@ async function answer(claims: AgentClaims, report: Report, options: AgentSyncOpt
     [ACKNOWLEDGED_HEADER]: `${report.sequence} ${report.events.at(-1)?.id ?? 0}`,
   }
   const orders = await ordersFor(pod, report, options, rhythm)
-  const hold = rhythm.holdSeconds > 0 && !orders.plan && !orders.volumes && !orders.deletion && !report.finished
+  const hold = rhythm.holdSeconds > 0 && !orders.plan && !orders.volumes && !orders.services && !orders.deletion && !report.finished
   if (!hold) return new Response(JSON.stringify(orders), { headers })
-  return new Response(held(pod, options, rhythm, disconnected), { headers })
+  return new Response(held(pod, report, options, rhythm, disconnected), { headers })
 }
 
 /** How long calls are held, and the longest time between two of them. */
@@ -163,16 +171,18 @@ function saysNothing(pod: Pod, { containers, finished }: Report): boolean {
 async function ordersFor(pod: Pod, report: Report, options: AgentSyncOptions, { holdSeconds, longestSeconds }: Rhythm): Promise<Orders> {
   const { read, now, gateway, findTask } = options
   const known = report.taskArn ?? taskRecord(pod)?.task
-  const [plan, taskArn, volumes] = await Promise.all([
+  const [plan, taskArn, volumes, services] = await Promise.all([
     report.wantsPlan ? podPlan(pod, read, report.podIPs) : undefined,
     report.wantsPlan ? (known ?? findTask(pod.metadata.uid ?? '')) : undefined,
     report.volumes ? volumesFor(pod, report.volumes, options) : undefined,
+    report.services && options.services?.news(pod, report.services),
   ])
   const deletion = deletionOf(pod, now())
   return {
     plan: plan && { ...plan, taskArn },
     volumes,
     deletion,
+    services,
     // A call that is held answers with the next change; one about a deletion is not held, and must not be repeated at once.
     syncAfterSeconds: holdSeconds > 0 && !deletion ? 0 : Math.min(syncAfter(pod), longestSeconds),
     holdSeconds,
@@ -186,17 +196,33 @@ async function volumesFor(pod: Pod, asked: VolumesAsked, { read, client }: Agent
   return podVolumes(pod, asked, { read, client })
 }
 
-/** A body that comes when the pod's orders change, or the time is over. The headers go out before. */
-function held(pod: Pod, options: AgentSyncOptions, { holdSeconds }: Rhythm, disconnected: AbortSignal): ReadableStream<Uint8Array> {
+/** A body that comes when the pod's orders or its Services change, or the time is over. The headers go out before. */
+function held(
+  pod: Pod,
+  report: Report,
+  options: AgentSyncOptions,
+  { holdSeconds }: Rhythm,
+  disconnected: AbortSignal,
+): ReadableStream<Uint8Array> {
   const { gateway, now } = options
   const over = new AbortController()
-  const signal = AbortSignal.any([over.signal, disconnected, AbortSignal.timeout(holdSeconds * 1000)])
+  const first = new AbortController()
+  const signal = AbortSignal.any([over.signal, first.signal, disconnected, AbortSignal.timeout(holdSeconds * 1000)])
   return new ReadableStream<Uint8Array>({
     async start(controller) {
-      const newest = await changed(pod, options, signal)
+      const done = () => first.abort()
+      const [newest, services] = await Promise.all([
+        changed(pod, options, signal).finally(done),
+        // What is the matter there the agent hears with its next call.
+        report.services &&
+          options.services
+            ?.nextNews(pod, report.services, signal)
+            .catch(() => undefined)
+            .finally(done),
+      ])
       if (over.signal.aborted || disconnected.aborted) return
       const deletion = deletionOf(newest, now())
-      const orders: Orders = { deletion, syncAfterSeconds: deletion ? syncAfter(newest) : 0, holdSeconds, gateway }
+      const orders: Orders = { deletion, services, syncAfterSeconds: deletion ? syncAfter(newest) : 0, holdSeconds, gateway }
       controller.enqueue(new TextEncoder().encode(JSON.stringify(orders)))
       controller.close()
     },

@@ -129,7 +129,7 @@ function agent(
     user: '0',
     memory: AGENT_LIMIT,
     memoryReservation: AGENT_RESERVATION,
-    readonlyRootFilesystem: true,
+    // Its root is not read-only: /etc/resolv.conf and /etc/hosts, which all containers of a task share, would be, too.
     mountPoints: allMounts(pod, containers),
     stopTimeout: STOP_TIMEOUT,
     logConfiguration: logs(settings),
@@ -141,8 +141,17 @@ function defaultsOf({ config }: ResolvedImage, { imagesPresent }: PodSettings): 
     entrypoint: config.Entrypoint ?? undefined,
     cmd: config.Cmd ?? undefined,
     stopSignal: config.StopSignal || undefined,
+    ports: exposedPorts(config.ExposedPorts),
     present: imagesPresent || undefined,
   }
+}
+
+/** {"80/tcp": {}} -> [80] */
+function exposedPorts(exposed: object | null | undefined): number[] | undefined {
+  const ports = Object.keys(exposed ?? {})
+    .map(port => Number.parseInt(port, 10))
+    .filter(port => port > 0)
+  return ports.length === 0 ? undefined : [...new Set(ports)]
 }
 
 function app(

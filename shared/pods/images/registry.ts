@@ -9,6 +9,7 @@ export interface ImageConfig {
   readonly Env?: readonly string[] | null
   readonly WorkingDir?: string
   readonly StopSignal?: string
+  readonly ExposedPorts?: Readonly<Record<string, object>> | null
 }
 
 export interface FoundImage {

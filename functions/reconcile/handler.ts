@@ -1,8 +1,12 @@
 import middy from '@middy/core'
 import { podServicesOf } from '../../shared/aws/pods.ts'
-import { queueOf, queuesOf, scheduleResync, storeOf } from '../../shared/aws/providers.ts'
-import { controllers } from '../../shared/controllers/index.ts'
+import { notesOf, queueOf, queuesOf, scheduleResync, storeOf } from '../../shared/aws/providers.ts'
+import type { AutoscalerServices } from '../../shared/controllers/horizontalpodautoscaler.ts'
+import { noMetrics } from '../../shared/controllers/hpa/metrics.ts'
+import { controllersWith } from '../../shared/controllers/index.ts'
 import { workQueueController } from '../../shared/controllers/workqueue.ts'
+import { usageSource } from '../../shared/metrics/source.ts'
+import { UsageBook } from '../../shared/metrics/usage.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
 import { podControllers } from '../../shared/pods/controllers.ts'
 import { VERSION } from '../api/version.ts'
@@ -12,13 +16,23 @@ import { type ClusterWork, createReconcileFunction } from './reconcile.ts'
 const log = jsonLog('reconcile')
 const clusters = new Map<string, ClusterWork>()
 
+function autoscalerServices(cluster: string): () => AutoscalerServices {
+  const notes = notesOf(cluster)
+  const services = { metrics: usageSource(new UsageBook(notes, Date.now), noMetrics), notes }
+  return () => services
+}
+
 function workOf(cluster: string): ClusterWork {
   const known =
     clusters.get(cluster) ??
     createClusterWork({
       store: storeOf(cluster),
       queue: queueOf(cluster),
-      controllers: [...controllers, ...podControllers(() => podServicesOf(cluster, VERSION.gitVersion)), workQueueController(queuesOf)],
+      controllers: [
+        ...controllersWith({ autoscaler: autoscalerServices(cluster) }),
+        ...podControllers(() => podServicesOf(cluster, VERSION.gitVersion)),
+        workQueueController(queuesOf),
+      ],
       log,
     })
   clusters.set(cluster, known)

@@ -1,19 +1,17 @@
 // Horizontal pod autoscaling: every 15 s while there is an autoscaler, and never otherwise.
-import type {
-  HorizontalPodAutoscaler,
-  HorizontalPodAutoscalerCondition,
-  HorizontalPodAutoscalerStatus,
-  MetricStatus,
-} from '../api/autoscaling/v2.ts'
-import { parseLabelSelector } from '../apimachinery/label-selector.ts'
-import type { Endpoint } from '../apimachinery/registry.ts'
-import type { KubeObject, LabelSelector } from '../apimachinery/types.ts'
+import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus, MetricStatus } from '../api/autoscaling/v2.ts'
+import { isStatus } from '../apimachinery/status-error.ts'
+import type { Notes } from '../store/notes.ts'
 import { HORIZONTAL_POD_AUTOSCALERS } from './collections.ts'
-import { withCondition } from './conditions.ts'
 import { equal } from './equality.ts'
-import { limit, type Memory, newMemory } from './hpa/behavior.ts'
-import type { MetricsSource } from './hpa/metrics.ts'
-import { MetricError, type Proposal, proposals } from './hpa/propose.ts'
+import { limit } from './hpa/behavior.ts'
+import { reachOf, withChange, withRecommendation } from './hpa/history.ts'
+import { type HistoryBook, historyBook } from './hpa/history-book.ts'
+import type { MetricsSource, PodsOfScale } from './hpa/metrics.ts'
+import { MetricError, type Proposal, propose } from './hpa/propose.ts'
+import { podsOfScale, SelectorProblem } from './hpa/selectors.ts'
+import { StatusDraft } from './hpa/status.ts'
+import { type ScaleTarget, targetOf } from './hpa/target.ts'
 import { messageOf } from './replicas.ts'
 import { writeStatus } from './status.ts'
 import { timestamp } from './time.ts'
@@ -21,10 +19,15 @@ import type { Controller, ControllerContext, Outcome } from './types.ts'
 
 const PERIOD_S = 15
 
-/** What this environment remembers of each autoscaler. Forgetting lets it scale down sooner than its window says. */
-const memories = new Map<string, Memory>()
+export interface AutoscalerServices {
+  readonly metrics: MetricsSource
+  /** Where what was recommended and done lately outlives the process. */
+  readonly notes: Notes
+}
 
-export function horizontalPodAutoscaling(metrics: MetricsSource): Controller {
+/** `services` is asked for when an autoscaler is first reconciled: dispatch and tick only ask what is watched. */
+export function horizontalPodAutoscaling(services: () => AutoscalerServices): Controller {
+  let book: HistoryBook | undefined
   return {
     name: 'horizontalpodautoscaler',
     component: 'horizontal-pod-autoscaler',
@@ -40,147 +43,130 @@ export function horizontalPodAutoscaling(metrics: MetricsSource): Controller {
     ],
     async reconcile(key, context): Promise<Outcome | undefined> {
       const autoscaler = (await context.informer(HORIZONTAL_POD_AUTOSCALERS)).get(key)?.object as HorizontalPodAutoscaler | undefined
-      if (autoscaler?.spec === undefined) return undefined
-      await new Sync(autoscaler, context, metrics).run()
+      if (autoscaler?.spec === undefined || autoscaler.metadata.deletionTimestamp !== undefined) return undefined
+      const { metrics, notes } = services()
+      book ??= historyBook(notes, PERIOD_S * 1000)
+      await new Sync(autoscaler, context, metrics, book).run()
       return { requeueAfter: PERIOD_S }
     },
   }
-}
-
-interface Scale extends KubeObject {
-  spec?: { replicas?: number }
-  status?: { replicas: number; selector?: string }
 }
 
 class Sync {
   readonly #autoscaler: HorizontalPodAutoscaler
   readonly #context: ControllerContext
   readonly #metrics: MetricsSource
-  #status: HorizontalPodAutoscalerStatus
+  readonly #book: HistoryBook
+  readonly #draft: StatusDraft
+  readonly #now: number
 
-  constructor(autoscaler: HorizontalPodAutoscaler, context: ControllerContext, metrics: MetricsSource) {
+  constructor(autoscaler: HorizontalPodAutoscaler, context: ControllerContext, metrics: MetricsSource, book: HistoryBook) {
     this.#autoscaler = autoscaler
     this.#context = context
     this.#metrics = metrics
-    this.#status = {
-      ...autoscaler.status!,
-      observedGeneration: autoscaler.metadata.generation,
-      desiredReplicas: autoscaler.status?.desiredReplicas ?? 0,
-    }
+    this.#book = book
+    this.#now = context.now()
+    this.#draft = new StatusDraft(autoscaler, this.#now)
   }
 
   async run(): Promise<void> {
-    const target = await this.#target()
-    if (target !== undefined) await this.#follow(target.scale, target.endpoint)
-    await writeStatus(this.#context, HORIZONTAL_POD_AUTOSCALERS, this.#autoscaler, this.#status)
+    const status = await this.#decide()
+    try {
+      await writeStatus(this.#context, HORIZONTAL_POD_AUTOSCALERS, this.#autoscaler, status)
+    } catch (error) {
+      // Changed or deleted meanwhile: that is a change of its own, and what was decided is done.
+      if (!isStatus(error, 'Conflict') && !isStatus(error, 'NotFound')) throw error
+    }
   }
 
   #say(type: 'Normal' | 'Warning', reason: string, message: string): void {
     void this.#context.events.event(this.#autoscaler, type, reason, message)
   }
 
-  #condition(type: string, status: string, reason: string, message: string): void {
-    const condition: HorizontalPodAutoscalerCondition = {
-      type,
-      status,
-      reason,
-      message,
-      lastTransitionTime: timestamp(this.#context.now()),
-    }
-    const conditions = withCondition(this.#status.conditions, condition)
-    this.#status = { ...this.#status, conditions: conditions.map(current => (current.type === type ? { ...current, message } : current)) }
-  }
-
-  async #target(): Promise<{ readonly scale: Scale; readonly endpoint: Endpoint } | undefined> {
-    const { apiVersion = 'v1', kind, name } = this.#autoscaler.spec!.scaleTargetRef
-    const { namespace } = this.#autoscaler.metadata
-    const endpoint = this.#context.registry.findKind(apiVersion, kind)
+  async #decide(): Promise<HorizontalPodAutoscalerStatus> {
+    let target: ScaleTarget
     try {
-      if (endpoint === undefined)
-        throw new Error(`no matches for kind ${JSON.stringify(kind)} in group ${JSON.stringify(apiVersion.split('/')[0])}`)
-      if (endpoint.definition.scale === undefined) throw new Error('the server could not find the requested resource')
-      const scale = await this.#context.client.getPart<Scale>(endpoint.collection, namespace, name, 'scale')
-      this.#condition('AbleToScale', 'True', 'SucceededGetScale', "the HPA controller was able to get the target's current scale")
-      return { scale, endpoint }
+      target = await targetOf(this.#autoscaler, this.#context)
     } catch (error) {
       this.#say('Warning', 'FailedGetScale', messageOf(error))
       const message = `the HPA controller was unable to get the target's current scale: ${messageOf(error)}`
-      this.#condition('AbleToScale', 'False', 'FailedGetScale', message)
-      return undefined
+      this.#draft.condition('AbleToScale', 'False', 'FailedGetScale', message)
+      return this.#draft.unchanged()
     }
+    this.#draft.condition('AbleToScale', 'True', 'SucceededGetScale', "the HPA controller was able to get the target's current scale")
+    return this.#follow(target)
   }
 
-  async #follow(scale: Scale, endpoint: Endpoint): Promise<void> {
+  async #follow(target: ScaleTarget): Promise<HorizontalPodAutoscalerStatus> {
     const { minReplicas = 1, maxReplicas } = this.#autoscaler.spec!
-    const current = scale.spec?.replicas ?? 0
-    const now = this.#context.now()
-    this.#status.currentReplicas = scale.status?.replicas ?? current
-    let desired = current
-    let reason = ''
+    const current = target.scale.spec?.replicas ?? 0
+    const before = await this.#book.open(this.#autoscaler, current, this.#now)
     if (current === 0 && minReplicas !== 0) {
-      desired = 0
-      this.#condition('ScalingActive', 'False', 'ScalingDisabled', 'scaling is disabled since the replica count of the target is zero')
-    } else if (current > maxReplicas) {
-      desired = maxReplicas
-      reason = 'Current number of replicas above Spec.MaxReplicas'
-    } else if (current < minReplicas) {
-      desired = minReplicas
-      reason = 'Current number of replicas below Spec.MinReplicas'
-    } else {
-      const proposal = await this.#propose(scale, current)
-      if (proposal === undefined) return
-      const uid = this.#autoscaler.metadata.uid!
-      const memory = memories.get(uid) ?? newMemory()
-      memories.set(uid, memory)
-      const { replicas, able, limited } = limit(this.#autoscaler, current, proposal.replicas, memory, now)
-      this.#condition('AbleToScale', 'True', able.reason, able.message)
-      this.#condition('ScalingLimited', limited.status, limited.reason, limited.message)
-      desired = replicas
-      reason = desired > current ? `${proposal.metric} above target` : 'All metrics below target'
-      if (desired > current) memory.ups.push({ at: now, replicas: desired - current })
-      if (desired < current) memory.downs.push({ at: now, replicas: current - desired })
+      const message = 'scaling is disabled since the replica count of the target is zero'
+      this.#draft.condition('ScalingActive', 'False', 'ScalingDisabled', message)
+      return this.#draft.settled(current, 0, undefined)
     }
-    if (desired !== current) await this.#rescale(scale, endpoint, desired, reason)
-    this.#status.desiredReplicas = desired
+    if (current > maxReplicas) return this.#rescale(target, current, maxReplicas, 'Current number of replicas above Spec.MaxReplicas')
+    if (current < minReplicas) return this.#rescale(target, current, minReplicas, 'Current number of replicas below Spec.MinReplicas')
+
+    const { best, statuses } = await this.#propose(target, current)
+    if (best === undefined) return this.#draft.measured(current, statuses)
+    const { replicas, able, limited } = limit(this.#autoscaler, current, best.replicas, before, this.#now)
+    this.#draft.condition('AbleToScale', 'True', able.reason, able.message)
+    this.#draft.condition('ScalingLimited', limited.status, limited.reason, limited.message)
+    const history = withRecommendation(before, best.replicas, this.#now, reachOf(this.#autoscaler))
+    // Rates are of rules: without them nobody asks what was changed lately.
+    const changed = this.#autoscaler.spec?.behavior === undefined ? history : withChange(history, current, replicas, this.#now)
+    // Noted before it is done: what was done and not noted could be done again sooner than a rate allows.
+    await this.#book.keep(this.#autoscaler, changed, this.#now)
+    if (replicas === current) return this.#draft.settled(current, current, statuses)
+    const reason = best.replicas > current ? `${best.metric} above target` : best.replicas < current ? 'All metrics below target' : ''
+    const status = await this.#rescale(target, current, replicas, reason, statuses)
+    if (status.desiredReplicas !== replicas) await this.#book.keep(this.#autoscaler, history, this.#now)
+    return status
   }
 
-  async #rescale(scale: Scale, endpoint: Endpoint, desired: number, reason: string): Promise<void> {
+  async #rescale(
+    target: ScaleTarget,
+    current: number,
+    desired: number,
+    reason: string,
+    statuses?: MetricStatus[],
+  ): Promise<HorizontalPodAutoscalerStatus> {
     try {
-      await this.#context.client.updatePart(endpoint.collection, 'scale', {
-        ...scale,
-        spec: { ...scale.spec, replicas: desired },
-      } as KubeObject)
+      await target.resize(desired)
     } catch (error) {
       this.#say('Warning', 'FailedRescale', `New size: ${desired}; reason: ${reason}; error: ${messageOf(error)}`)
-      this.#condition(
-        'AbleToScale',
-        'False',
-        'FailedUpdateScale',
-        `the HPA controller was unable to update the target scale: ${messageOf(error)}`,
-      )
-      return
+      const message = `the HPA controller was unable to update the target scale: ${messageOf(error)}`
+      this.#draft.condition('AbleToScale', 'False', 'FailedUpdateScale', message)
+      return this.#draft.measured(current, statuses)
     }
-    this.#condition('AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${desired}`)
+    const message = `the HPA controller was able to update the target scale to ${desired}`
+    this.#draft.condition('AbleToScale', 'True', 'SucceededRescale', message)
     this.#say('Normal', 'SuccessfulRescale', `New size: ${desired}; reason: ${reason}`)
-    this.#status.lastScaleTime = timestamp(this.#context.now())
+    return { ...this.#draft.settled(current, desired, statuses), lastScaleTime: timestamp(this.#now) }
   }
 
   /** The largest of what the metrics ask for. A metric that fails keeps the others from scaling down. */
-  async #propose(scale: Scale, current: number): Promise<Proposal | undefined> {
-    const selector = scale.status?.selector ? selectorOf(scale.status.selector) : undefined
-    if (selector === undefined) {
-      this.#say('Warning', 'SelectorRequired', 'selector is required')
-      this.#condition('ScalingActive', 'False', 'InvalidSelector', "the HPA target's scale is missing a selector")
-      return undefined
-    }
+  async #propose(target: ScaleTarget, current: number): Promise<{ readonly best?: Proposal; readonly statuses?: MetricStatus[] }> {
     const specs = this.#autoscaler.spec!.metrics ?? []
+    let pods: PodsOfScale
+    try {
+      pods = await podsOfScale(this.#autoscaler, target, this.#context)
+    } catch (error) {
+      if (!(error instanceof SelectorProblem)) throw error
+      this.#say('Warning', error.event, error.message)
+      this.#draft.condition('ScalingActive', 'False', error.reason, error.condition)
+      this.#say('Warning', 'FailedComputeMetricsReplicas', error.message)
+      return {}
+    }
+    const situation = { wanted: current, there: target.scale.status?.replicas ?? 0, pods, now: this.#now }
     const errors: MetricError[] = []
     const statuses: MetricStatus[] = []
     let best: Proposal | undefined
-    const propose = proposals(this.#autoscaler, this.#context, this.#metrics)
     for (const spec of specs) {
       try {
-        const proposal = await propose(spec, current, selector)
+        const proposal = await propose(this.#autoscaler, spec, situation, this.#metrics)
         statuses.push(proposal.status)
         if (best === undefined || proposal.replicas > best.replicas) best = proposal
       } catch (error) {
@@ -189,33 +175,18 @@ class Sync {
         this.#say('Warning', error.reason, error.plain)
       }
     }
-    this.#status.currentMetrics = statuses.length === 0 ? undefined : statuses
+    const found = statuses.length === 0 ? undefined : statuses
     const [first] = errors
     if (first !== undefined && (best === undefined || best.replicas < current)) {
-      this.#condition('ScalingActive', 'False', first.reason, `the HPA was unable to compute the replica count: ${first.plain}`)
-      const message = `invalid metrics (${errors.length} invalid out of ${specs.length}), first error is: ${first.message}`
-      this.#say('Warning', 'FailedComputeMetricsReplicas', message)
-      return undefined
+      const message = `the HPA was unable to compute the replica count: ${first.plain}`
+      this.#draft.condition('ScalingActive', 'False', first.reason, message)
+      const summary = `invalid metrics (${errors.length} invalid out of ${specs.length}), first error is: ${first.message}`
+      this.#say('Warning', 'FailedComputeMetricsReplicas', summary)
+      return { statuses: found }
     }
-    if (best === undefined) return undefined
-    this.#condition(
-      'ScalingActive',
-      'True',
-      'ValidMetricFound',
-      `the HPA was able to successfully calculate a replica count from ${best.metric}`,
-    )
-    return best
+    if (best === undefined) return { statuses: found }
+    const message = `the HPA was able to successfully calculate a replica count from ${best.metric}`
+    this.#draft.condition('ScalingActive', 'True', 'ValidMetricFound', message)
+    return { best, statuses: found }
   }
-}
-
-const OPERATORS: Readonly<Record<string, string>> = { in: 'In', notin: 'NotIn', exists: 'Exists', '!': 'DoesNotExist' }
-
-/** A scale's selector is text. */
-function selectorOf(text: string): LabelSelector {
-  const matchExpressions = parseLabelSelector(text).map(({ key, operator, values }) => ({
-    key,
-    operator: OPERATORS[operator] ?? '',
-    values: [...values],
-  }))
-  return { matchExpressions }
 }

@@ -1,4 +1,5 @@
 // Every controller, under the name that --controllers knows.
+import { MemoryNotes } from '../store/notes.ts'
 import { clusterRoleAggregationController } from './clusterroleaggregation.ts'
 import { cronJobController } from './cronjob.ts'
 import { daemonSetController } from './daemonset.ts'
@@ -9,7 +10,7 @@ import { endpointSliceController } from './endpointslice.ts'
 import { endpointSliceMirroringController } from './endpointslicemirroring.ts'
 import { ephemeralVolumeController } from './ephemeralvolume.ts'
 import { garbageCollector } from './garbagecollector.ts'
-import { horizontalPodAutoscaling } from './horizontalpodautoscaler.ts'
+import { type AutoscalerServices, horizontalPodAutoscaling } from './horizontalpodautoscaler.ts'
 import { noMetrics } from './hpa/metrics.ts'
 import { jobController } from './job.ts'
 import { namespaceController } from './namespace.ts'
@@ -29,7 +30,12 @@ import { ttlAfterFinishedController } from './ttlafterfinished.ts'
 import type { Controller } from './types.ts'
 import { pvcProtectionController, pvProtectionController } from './volumeprotection.ts'
 
-export const controllers: readonly Controller[] = [
+/** What a controller needs beside the objects; made when it first works. */
+export interface ControllerServices {
+  readonly autoscaler: () => AutoscalerServices
+}
+
+export const controllersWith = ({ autoscaler }: ControllerServices): readonly Controller[] => [
   clusterRoleAggregationController,
   cronJobController,
   daemonSetController,
@@ -40,7 +46,7 @@ export const controllers: readonly Controller[] = [
   endpointSliceMirroringController,
   ephemeralVolumeController,
   garbageCollector,
-  horizontalPodAutoscaling(noMetrics),
+  horizontalPodAutoscaling(autoscaler),
   jobController,
   namespaceController,
   nodeLifecycleController,
@@ -59,3 +65,8 @@ export const controllers: readonly Controller[] = [
   taintEvictionController,
   ttlAfterFinishedController,
 ]
+
+const bare: AutoscalerServices = { metrics: noMetrics, notes: new MemoryNotes() }
+
+/** Without anything beside: for those who ask what is watched, and for clusters that measure nothing. */
+export const controllers = controllersWith({ autoscaler: () => bare })

@@ -10,8 +10,6 @@ import { type PodCounts, rollingStep, scaleSizes } from '../../shared/controller
 import { planSlices } from '../../shared/controllers/endpoints/slices.ts'
 import { canonical, equal } from '../../shared/controllers/equality.ts'
 import { fnv32a, hashOf, safeEncode } from '../../shared/controllers/hash.ts'
-import { limit, newMemory } from '../../shared/controllers/hpa/behavior.ts'
-import { byUtilization, groupPods } from '../../shared/controllers/hpa/calculate.ts'
 import { Indexes } from '../../shared/controllers/job/indexes.ts'
 import { deletionOrder } from '../../shared/controllers/rank.ts'
 import { evictionTime } from '../../shared/controllers/tainteviction.ts'
@@ -206,49 +204,6 @@ describe('slices', () => {
     const fewer = planSlices([slice('a', [1, 2, 3]), slice('b', [4])], [group([1, 2, 3])], frame, 3)
     expect([fewer.update, fewer.remove.map(({ metadata }) => metadata.name)]).toEqual([[], ['b']])
     expect(planSlices([], [group([1, 2, 3, 4])], frame, 3).create.map(({ endpoints }) => endpoints.length)).toEqual([3, 1])
-  })
-})
-
-describe('autoscaling', () => {
-  const now = Date.UTC(2030, 0, 1)
-  const running = (name: string) =>
-    pod(
-      name,
-      { containers: [{ name: 'c', resources: { requests: { cpu: '100m' } } }] },
-      {
-        phase: 'Running',
-        startTime: '2029-12-31T00:00:00Z',
-        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2029-12-31T00:00:00Z' }],
-      },
-    )
-  const use = (values: Record<string, number>) =>
-    new Map(Object.entries(values).map(([name, value]) => [name, { value, at: now, window: 60_000 }]))
-  const wanted = (values: Record<string, number>, names: string[], target: number) => {
-    const metrics = use(values)
-    const groups = groupPods(names.map(running), metrics, 'cpu', now)
-    return byUtilization(names.length, target, groups, metrics, () => 100, { up: 0.1, down: 0.1 }).replicas
-  }
-
-  test('follows the ratio of use to what was asked for, beyond the tolerance', () => {
-    expect(wanted({ a: 90, b: 110 }, ['a', 'b'], 50)).toBe(4)
-    expect(wanted({ a: 52, b: 53 }, ['a', 'b'], 50)).toBe(2)
-    expect(wanted({ a: 10, b: 10 }, ['a', 'b'], 50)).toBe(1)
-  })
-  test('guesses missing pods against the change', () => {
-    expect(wanted({ a: 150 }, ['a', 'b'], 50)).toBe(3)
-    expect(wanted({ a: 20 }, ['a', 'b'], 50)).toBe(2)
-  })
-  test('scales down only after five minutes, and up at once but within bounds', () => {
-    const hpa = {
-      apiVersion: 'autoscaling/v2',
-      kind: 'HorizontalPodAutoscaler',
-      metadata: { name: 'h' },
-      spec: { minReplicas: 1, maxReplicas: 20, scaleTargetRef: { kind: 'Deployment', name: 'd' } },
-    }
-    const memory = newMemory()
-    expect(limit(hpa as never, 2, 50, memory, now).replicas).toBe(6)
-    expect(limit(hpa as never, 6, 1, memory, now + 15_000).replicas).toBe(6)
-    expect(limit(hpa as never, 6, 1, memory, now + 320_000).replicas).toBe(1)
   })
 })
 

@@ -1,7 +1,8 @@
-// Where an autoscaler gets its numbers from: a port. Without a source every question is answered as by a cluster without a metrics API.
+// Where an autoscaler gets its numbers from: a port. Numbers are thousandths: of a core, of a byte, of a metric's own unit.
+import type { Pod } from '../../api/core/v1.ts'
 import type { LabelSelector } from '../../apimachinery/types.ts'
 
-/** Use of one pod, in thousandths of a core, bytes or the metric's own thousandths. */
+/** A number of one pod. */
 export interface PodMetric {
   readonly value: number
   /** End of the window that was measured (ms since the epoch). */
@@ -10,38 +11,50 @@ export interface PodMetric {
   readonly window: number
 }
 
+/** The pods of a scale. */
+export interface PodsOfScale {
+  readonly namespace: string
+  /** As the scale says it: "app=web". */
+  readonly selector: string
+  readonly pods: readonly Pod[]
+}
+
+export interface ObjectReference {
+  readonly apiVersion?: string
+  readonly kind: string
+  readonly name: string
+}
+
+/** Everything throws what upstream's metrics client would say. */
 export interface MetricsSource {
-  /** By pod name; of one container if it is named, otherwise of all together. CPU in thousandths, memory in bytes. @throws when there are none */
-  resource(resource: string, namespace: string, selector: LabelSelector, container?: string): Promise<ReadonlyMap<string, PodMetric>>
-  /** A custom metric of each pod, in thousandths. */
-  pods(metric: string, namespace: string, selector: LabelSelector): Promise<ReadonlyMap<string, PodMetric>>
-  /** A custom metric of one object, in thousandths. */
-  object(
-    metric: string,
-    namespace: string,
-    object: { readonly apiVersion?: string; readonly kind: string; readonly name: string },
-  ): Promise<number>
-  /** Values of an external metric, in thousandths. */
+  /** By pod name; of one container if it is named, otherwise of all together. */
+  resource(resource: string, pods: PodsOfScale, container?: string): Promise<ReadonlyMap<string, PodMetric>>
+  /** A custom metric of each pod. */
+  pods(metric: string, pods: PodsOfScale, selector: LabelSelector | undefined): Promise<ReadonlyMap<string, PodMetric>>
+  /** A custom metric of one object. */
+  object(metric: string, namespace: string, object: ObjectReference, selector: LabelSelector | undefined): Promise<number>
+  /** Values of an external metric. */
   external(metric: string, namespace: string, selector: LabelSelector | undefined): Promise<readonly number[]>
 }
 
 const NOT_SERVED = 'the server could not find the requested resource'
 
+export const CUSTOM_API = 'unable to fetch metrics from custom metrics API'
+export const EXTERNAL_API = 'unable to fetch metrics from external metrics API'
+export const RESOURCE_API = 'unable to fetch metrics from resource metrics API'
+
+/** A cluster without any metrics API. */
 export const noMetrics: MetricsSource = {
-  resource: async resource => {
-    throw new Error(
-      `unable to get metrics for resource ${resource}: unable to fetch metrics from resource metrics API: ${NOT_SERVED} (get pods.metrics.k8s.io)`,
-    )
+  resource: async () => {
+    throw new Error(`${RESOURCE_API}: ${NOT_SERVED} (get pods.metrics.k8s.io)`)
   },
-  pods: async metric => {
-    throw new Error(`unable to get metric ${metric}: unable to fetch metrics from custom metrics API: ${NOT_SERVED}`)
+  pods: async () => {
+    throw new Error(`${CUSTOM_API}: no custom metrics API (custom.metrics.k8s.io) registered`)
   },
-  object: async (metric, _, { kind, name }) => {
-    throw new Error(`unable to get metric ${metric}: ${kind} on ${name}: unable to fetch metrics from custom metrics API: ${NOT_SERVED}`)
+  object: async () => {
+    throw new Error(`${CUSTOM_API}: no custom metrics API (custom.metrics.k8s.io) registered`)
   },
-  external: async (metric, namespace) => {
-    throw new Error(
-      `unable to get external metric ${namespace}/${metric}: unable to fetch metrics from external metrics API: ${NOT_SERVED}`,
-    )
+  external: async metric => {
+    throw new Error(`${EXTERNAL_API}: ${NOT_SERVED} (get ${metric}.external.metrics.k8s.io)`)
   },
 }

@@ -1,14 +1,19 @@
 // What each metric of an autoscaler asks for.
-import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../api/autoscaling/v2.ts'
+import type {
+  CrossVersionObjectReference,
+  HorizontalPodAutoscaler,
+  MetricIdentifier,
+  MetricSpec,
+  MetricStatus,
+  MetricTarget,
+  MetricValueStatus,
+} from '../../api/autoscaling/v2.ts'
 import type { Pod } from '../../api/core/v1.ts'
+import { formatQuantity, parseQuantity, quantityInUnits, quantityMilliValue } from '../../apimachinery/quantity.ts'
 import type { LabelSelector } from '../../apimachinery/types.ts'
-import { amount } from '../../scheduling/resources.ts'
-import { PODS } from '../collections.ts'
-import { isReady, podsMatching } from '../pods.ts'
 import { messageOf } from '../replicas.ts'
-import type { ControllerContext } from '../types.ts'
-import { byAverage, byUtilization, byValue, byValuePerPod, groupPods, requestOf, TOLERANCE } from './calculate.ts'
-import type { MetricsSource } from './metrics.ts'
+import { byAverage, byUtilization, byValue, byValuePerPod, groupPods, requestOf, TOLERANCE, type Tolerances } from './calculate.ts'
+import type { MetricsSource, PodsOfScale } from './metrics.ts'
 
 export interface Proposal {
   readonly replicas: number
@@ -28,148 +33,181 @@ export class MetricError extends Error {
   }
 }
 
-/** @returns a function that throws MetricError when a metric has no value */
-export function proposals(autoscaler: HorizontalPodAutoscaler, context: ControllerContext, metrics: MetricsSource) {
-  const proposer = new Proposer(autoscaler, context, metrics)
-  return (spec: MetricSpec, current: number, selector: LabelSelector): Promise<Proposal> => proposer.for(spec, current, selector)
+export interface Situation {
+  /** Replicas that the scale asks for, and that there are. */
+  readonly wanted: number
+  readonly there: number
+  readonly pods: PodsOfScale
+  readonly now: number
 }
 
-class Proposer {
-  readonly #autoscaler: HorizontalPodAutoscaler
-  readonly #context: ControllerContext
-  readonly #metrics: MetricsSource
-
-  constructor(autoscaler: HorizontalPodAutoscaler, context: ControllerContext, metrics: MetricsSource) {
-    this.#autoscaler = autoscaler
-    this.#context = context
-    this.#metrics = metrics
+/** @throws MetricError when the metric has no value */
+export async function propose(
+  autoscaler: HorizontalPodAutoscaler,
+  spec: MetricSpec,
+  situation: Situation,
+  source: MetricsSource,
+): Promise<Proposal> {
+  const tolerances = tolerancesOf(autoscaler)
+  const failing = (reason: string, what: string) => (error: unknown) => {
+    throw new MetricError(reason, messageOf(error), what)
   }
-
-  async #pods(selector: LabelSelector): Promise<Pod[]> {
-    return podsMatching(await this.#context.informer(PODS), this.#autoscaler.metadata.namespace ?? '', selector)
-  }
-
-  #tolerances(): { up: number; down: number } {
-    const { scaleUp, scaleDown } = this.#autoscaler.spec?.behavior ?? {}
-    const part = (text: string | undefined) => (text === undefined ? TOLERANCE : amount('cpu', text) / 1000)
-    return { up: part(scaleUp?.tolerance), down: part(scaleDown?.tolerance) }
-  }
-
-  async for(spec: MetricSpec, current: number, selector: LabelSelector): Promise<Proposal> {
-    switch (spec.type) {
-      case 'Resource':
-        return this.#resource(spec.resource!.name, undefined, spec.resource!.target, current, selector)
-      case 'ContainerResource':
-        return this.#resource(
-          spec.containerResource!.name,
-          spec.containerResource!.container,
-          spec.containerResource!.target,
-          current,
-          selector,
-        )
-      case 'Pods':
-        return this.#perPod(spec, current, selector)
-      case 'Object':
-        return this.#object(spec, current, selector)
-      default:
-        return this.#external(spec, current, selector)
+  switch (spec.type) {
+    case 'Resource': {
+      const { name, target } = spec.resource!
+      const what = `${name} resource metric value`
+      return byResource(name, undefined, target, situation, source, tolerances).catch(failing('FailedGetResourceMetric', what))
+    }
+    case 'ContainerResource': {
+      const { name, container, target } = spec.containerResource!
+      const what = `${container} container metric value`
+      return byResource(name, container, target, situation, source, tolerances).catch(failing('FailedGetContainerResourceMetric', what))
+    }
+    case 'Pods': {
+      const { metric, target } = spec.pods!
+      return byPods(metric, target, situation, source, tolerances).catch(failing('FailedGetPodsMetric', 'pods metric value'))
+    }
+    case 'Object': {
+      const { metric, target, describedObject } = spec.object!
+      const found = byObject(metric, target, describedObject, situation, source, tolerances)
+      return found.catch(failing('FailedGetObjectMetric', 'object metric value'))
+    }
+    default: {
+      const { metric, target } = spec.external!
+      const what = `${metric.name} external metric value`
+      return byExternal(metric, target, situation, source, tolerances).catch(failing('FailedGetExternalMetric', what))
     }
   }
+}
 
-  async #resource(
-    name: string,
-    container: string | undefined,
-    target: { readonly averageUtilization?: number; readonly averageValue?: string },
-    current: number,
-    selector: LabelSelector,
-  ): Promise<Proposal> {
-    const now = this.#context.now()
-    const { namespace = '' } = this.#autoscaler.metadata
-    const kind = container === undefined ? 'resource' : 'container resource'
-    const reason = container === undefined ? 'FailedGetResourceMetric' : 'FailedGetContainerResourceMetric'
-    const what = `${name} ${kind} metric value`
-    try {
-      const metrics = await this.#metrics.resource(name, namespace, selector, container)
-      const groups = groupPods(await this.#pods(selector), metrics, name, now)
-      const unit = (value: number) => (name === 'cpu' ? `${value}m` : String(value))
-      const status = (average: number, utilization?: number): MetricStatus => {
-        const now = { averageValue: unit(average), ...(utilization === undefined ? {} : { averageUtilization: utilization }) }
-        return container === undefined
-          ? { type: 'Resource', resource: { name, current: now } }
-          : { type: 'ContainerResource', containerResource: { name, container, current: now } }
-      }
-      if (target.averageUtilization !== undefined) {
-        const request = (pod: Pod) => requestOf(pod, name, container)
-        const { replicas, average, utilization } = byUtilization(
-          current,
-          target.averageUtilization,
-          groups,
-          metrics,
-          request,
-          this.#tolerances(),
-        )
-        return { replicas, metric: `${name} ${kind} utilization (percentage of request)`, status: status(average, utilization) }
-      }
-      const { replicas, average } = byAverage(current, amount(name, target.averageValue ?? '0'), groups, metrics, this.#tolerances())
-      return { replicas, metric: `${name} ${kind}`, status: status(average) }
-    } catch (error) {
-      const plain =
-        target.averageUtilization === undefined
-          ? `failed to get ${name} usage: ${messageOf(error)}`
-          : `failed to get ${name} utilization: ${messageOf(error)}`
-      throw new MetricError(reason, plain, what)
+function tolerancesOf({ spec }: HorizontalPodAutoscaler): Tolerances {
+  const part = (text: string | undefined) => (text === undefined ? TOLERANCE : quantityInUnits(text, -9) / 1e9)
+  return { up: part(spec?.behavior?.scaleUp?.tolerance), down: part(spec?.behavior?.scaleDown?.tolerance) }
+}
+
+/** Thousandths as a quantity: 1500 is "1500m", 2000 is "2". */
+const milli = (value: number): string => formatQuantity(parseQuantity(`${value}m`))
+
+async function byResource(
+  name: string,
+  container: string | undefined,
+  target: MetricTarget,
+  { wanted, pods, now }: Situation,
+  source: MetricsSource,
+  tolerances: Tolerances,
+): Promise<Proposal> {
+  const status = (current: MetricValueStatus): MetricStatus =>
+    container === undefined
+      ? { type: 'Resource', resource: { name, current } }
+      : { type: 'ContainerResource', containerResource: { name, container, current } }
+  const { averageUtilization, averageValue } = target
+  try {
+    const metrics = await explained(`unable to get metrics for resource ${name}`, source.resource(name, pods, container))
+    const groups = groupPods(pods.pods, metrics, name, now)
+    if (averageValue !== undefined) {
+      const { replicas, average } = byAverage(wanted, quantityMilliValue(averageValue), groups, metrics, tolerances)
+      return { replicas, metric: `${name} resource`, status: status({ averageValue: milli(average) }) }
     }
-  }
-
-  async #perPod({ pods }: MetricSpec, current: number, selector: LabelSelector): Promise<Proposal> {
-    const { metric, target } = pods!
-    try {
-      const metrics = await this.#metrics.pods(metric.name, this.#autoscaler.metadata.namespace ?? '', selector)
-      const groups = groupPods(await this.#pods(selector), metrics, undefined, this.#context.now())
-      const { replicas, average } = byAverage(current, amount('cpu', target.averageValue ?? '0'), groups, metrics, this.#tolerances())
-      return {
-        replicas,
-        metric: `pods metric ${metric.name}`,
-        status: { type: 'Pods', pods: { metric, current: { averageValue: `${average}m` } } },
-      }
-    } catch (error) {
-      throw new MetricError('FailedGetPodsMetric', messageOf(error), 'pods metric value')
+    const request = (pod: Pod) => requestOf(pod, name, container)
+    const { replicas, average, utilization } = byUtilization(wanted, averageUtilization ?? 0, groups, metrics, request, tolerances)
+    return {
+      replicas,
+      metric: `${name} resource utilization (percentage of request)`,
+      status: status({ averageValue: milli(average), averageUtilization: utilization }),
     }
+  } catch (error) {
+    throw new Error(`failed to get ${name} ${averageValue === undefined ? 'utilization' : 'usage'}: ${messageOf(error)}`)
   }
+}
 
-  async #object({ object }: MetricSpec, current: number, selector: LabelSelector): Promise<Proposal> {
-    const { metric, target, describedObject } = object!
-    try {
-      const value = await this.#metrics.object(metric.name, this.#autoscaler.metadata.namespace ?? '', describedObject)
-      const replicas = await this.#byTarget(value, target, current, selector)
-      const name = `${describedObject.kind} metric ${metric.name}`
-      return { replicas, metric: name, status: { type: 'Object', object: { metric, describedObject, current: { value: `${value}m` } } } }
-    } catch (error) {
-      throw new MetricError('FailedGetObjectMetric', messageOf(error), 'object metric value')
-    }
+async function byPods(
+  metric: MetricIdentifier,
+  target: MetricTarget,
+  { wanted, pods, now }: Situation,
+  source: MetricsSource,
+  tolerances: Tolerances,
+): Promise<Proposal> {
+  const metrics = await explained(`unable to get metric ${metric.name}`, source.pods(metric.name, pods, metric.selector))
+  const groups = groupPods(pods.pods, metrics, undefined, now)
+  const { replicas, average } = byAverage(wanted, quantityMilliValue(target.averageValue ?? '0'), groups, metrics, tolerances)
+  return {
+    replicas,
+    metric: `pods metric ${metric.name}`,
+    status: { type: 'Pods', pods: { metric, current: { averageValue: milli(average) } } },
   }
+}
 
-  async #external({ external }: MetricSpec, current: number, selector: LabelSelector): Promise<Proposal> {
-    const { metric, target } = external!
-    try {
-      const values = await this.#metrics.external(metric.name, this.#autoscaler.metadata.namespace ?? '', metric.selector)
-      const value = values.reduce((sum, part) => sum + part, 0)
-      const replicas = await this.#byTarget(value, target, current, selector)
-      const name = `external metric ${metric.name}(${JSON.stringify(metric.selector ?? null)})`
-      return { replicas, metric: name, status: { type: 'External', external: { metric, current: { value: `${value}m` } } } }
-    } catch (error) {
-      throw new MetricError('FailedGetExternalMetric', messageOf(error), `${metric.name} external metric value`)
-    }
+async function byObject(
+  metric: MetricIdentifier,
+  target: MetricTarget,
+  describedObject: CrossVersionObjectReference,
+  situation: Situation,
+  source: MetricsSource,
+  tolerances: Tolerances,
+): Promise<Proposal> {
+  const { namespace } = situation.pods
+  const { kind, name } = describedObject
+  let value: number
+  try {
+    value = await source.object(metric.name, namespace, describedObject, metric.selector)
+  } catch (error) {
+    throw new Error(`unable to get metric ${metric.name}: ${kind} on ${namespace} ${name}/${messageOf(error)}`)
   }
+  const { replicas, current } = byTarget(value, target, situation, tolerances)
+  return { replicas, metric: `${kind} metric ${metric.name}`, status: { type: 'Object', object: { metric, describedObject, current } } }
+}
 
-  async #byTarget(
-    value: number,
-    target: { readonly value?: string; readonly averageValue?: string },
-    current: number,
-    selector: LabelSelector,
-  ): Promise<number> {
-    if (target.averageValue !== undefined) return byValuePerPod(current, value, amount('cpu', target.averageValue), this.#tolerances())
-    const ready = (await this.#pods(selector)).filter(isReady).length
-    return byValue(current, ready, value, amount('cpu', target.value ?? '0'), this.#tolerances())
+async function byExternal(
+  metric: MetricIdentifier,
+  target: MetricTarget,
+  situation: Situation,
+  source: MetricsSource,
+  tolerances: Tolerances,
+): Promise<Proposal> {
+  const { namespace } = situation.pods
+  const selector = goSelector(metric.selector)
+  try {
+    const values = await explained(
+      `unable to get external metric ${namespace}/${metric.name}/${selector}`,
+      source.external(metric.name, namespace, metric.selector),
+    )
+    const sum = values.reduce((total, value) => total + value, 0)
+    const { replicas, current } = byTarget(sum, target, situation, tolerances)
+    return { replicas, metric: `external metric ${metric.name}(${selector})`, status: { type: 'External', external: { metric, current } } }
+  } catch (error) {
+    throw new Error(`failed to get ${metric.name} external metric: ${messageOf(error)}`)
   }
+}
+
+function byTarget(
+  value: number,
+  target: MetricTarget,
+  { wanted, there, pods }: Situation,
+  tolerances: Tolerances,
+): { readonly replicas: number; readonly current: MetricValueStatus } {
+  if (target.averageValue !== undefined) {
+    const { replicas, average } = byValuePerPod(there, value, quantityMilliValue(target.averageValue), tolerances)
+    return { replicas, current: { averageValue: milli(average) } }
+  }
+  const replicas = byValue(wanted, pods.pods, value, quantityMilliValue(target.value ?? '0'), tolerances)
+  return { replicas, current: { value: milli(value) } }
+}
+
+async function explained<T>(what: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw new Error(`${what}: ${messageOf(error)}`)
+  }
+}
+
+/** As Go prints a pointer to a selector, which is in upstream's messages. */
+function goSelector(selector: LabelSelector | undefined): string {
+  if (selector === undefined) return 'nil'
+  const labels = Object.entries(selector.matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values = [] }) => `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  )
+  const map = labels.map(([key, value]) => `${key}: ${value},`).join('')
+  return `&LabelSelector{MatchLabels:map[string]string{${map}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`
 }

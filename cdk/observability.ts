@@ -1,18 +1,39 @@
 import { Duration } from 'aws-cdk-lib'
 import { CfnBudget } from 'aws-cdk-lib/aws-budgets'
-import { Alarm, ComparisonOperator, Dashboard, GraphWidget, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch'
+import {
+  Alarm,
+  ComparisonOperator,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  MathExpression,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
 import type { Pipeline } from './pipeline.ts'
 
 export interface ObservabilityProps {
+  /** Of the functions' own metrics. */
+  readonly namespace: string
   readonly pipeline: Pipeline
   readonly functions: Readonly<Record<string, IFunction>>
 }
 
+/** What the functions count themselves (docs/deploy.md), by what it is told apart. */
+const OWN = [
+  { title: 'Requests', metric: 'Requests', by: ['Verb', 'Code'], statistic: 'Sum' },
+  { title: 'Time of requests, p99 (ms)', metric: 'RequestTime', by: ['Verb'], statistic: 'p99' },
+  { title: 'Reconciles', metric: 'Reconciles', by: ['Controller', 'Result'], statistic: 'Sum' },
+  { title: 'Age of work, longest (ms)', metric: 'QueueAge', by: [], statistic: 'Maximum' },
+  { title: 'Launches', metric: 'Launches', by: ['Capacity'], statistic: 'Sum' },
+  { title: 'Launches that failed', metric: 'LaunchFailures', by: ['Reason'], statistic: 'Sum' },
+  { title: 'Throttled by ECS', metric: 'Throttles', by: ['Operation'], statistic: 'Sum' },
+]
+
 /** Alarms for what a person must look at, and a dashboard. An option: alarms and dashboards are billed by the month. */
 export class Observability extends Construct {
-  constructor(scope: Construct, id: string, { pipeline, functions }: ObservabilityProps) {
+  constructor(scope: Construct, id: string, { pipeline, functions, namespace }: ObservabilityProps) {
     super(scope, id)
     const period = Duration.minutes(5)
     const alarm = (name: string, metric: IMetric, alarmDescription: string) =>
@@ -42,6 +63,11 @@ export class Observability extends Construct {
       new GraphWidget({ title: 'Invocations', left: all.map(fn => fn.metricInvocations({ period })) }),
       new GraphWidget({ title: 'Errors', left: all.map(fn => fn.metricErrors({ period })) }),
       new GraphWidget({ title: 'Duration, p99', left: all.map(fn => fn.metricDuration({ period, statistic: 'p99' })) }),
+      ...OWN.map(({ title, metric, by, statistic }) => {
+        const schema = [namespace, ...by].map(part => `"${part}"`).join(',')
+        const expression = `SEARCH('{${schema}} MetricName="${metric}"', '${statistic}', ${period.toSeconds()})`
+        return new GraphWidget({ title, left: [new MathExpression({ expression, label: '', usingMetrics: {} })] })
+      }),
       new GraphWidget({ title: 'Work waiting', left: [pipeline.work.metricApproximateNumberOfMessagesVisible(waiting)] }),
     )
   }

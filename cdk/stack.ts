@@ -54,7 +54,8 @@ export class ZeroplaneStack extends Stack {
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     })
 
-    const common = { TABLE_NAME: table.tableName, CLUSTER_NAME: config.clusters[0]! }
+    const namespace = config.observability ? `Zeroplane/${config.stackName}` : ''
+    const common = { TABLE_NAME: table.tableName, CLUSTER_NAME: config.clusters[0]!, METRICS_NAMESPACE: namespace }
     const queues = { WORK_QUEUE_URL: pipeline.work.queueUrl, DELAY_QUEUE_URL: pipeline.delay.queueUrl }
     const later = {
       SCHEDULER_GROUP: pipeline.scheduleGroup,
@@ -140,7 +141,8 @@ export class ZeroplaneStack extends Stack {
     pipeline.connectTick(tick)
 
     if (key) for (const fn of [api, dispatch, reconcile, tasks, tick]) grantKey(key, fn)
-    if (config.observability) new Observability(this, 'Observability', { pipeline, functions: { api, dispatch, reconcile, tasks, tick } })
+    if (config.observability)
+      new Observability(this, 'Observability', { pipeline, namespace, functions: { api, dispatch, reconcile, tasks, tick } })
     if (config.budget.dollars > 0) monthlyBudget(this, config.budget)
 
     new CfnOutput(this, 'Endpoint', { value: endpoint, description: 'The Kubernetes API. npm run kubeconfig writes a kubeconfig for it.' })

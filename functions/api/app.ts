@@ -1,6 +1,7 @@
 // The API function without Lambda: everything it depends on is passed in, and what comes out is Request -> Response.
 import type { Machinery } from '../../shared/apimachinery/machinery.ts'
 import { OpenApi } from '../../shared/apimachinery/openapi/route.ts'
+import type { RequestInfo } from '../../shared/apimachinery/request/request-info.ts'
 import type { ResourceDefinition } from '../../shared/apimachinery/resource.ts'
 import { createServer, type ExtraRoute, type Handler } from '../../shared/apimachinery/server/server.ts'
 import { BearerAuthenticator, type StaticToken, staticTokens } from '../../shared/auth/bearer.ts'
@@ -34,6 +35,8 @@ export interface ApiDependencies {
   readonly resources?: readonly ResourceDefinition[]
   /** Longest watch in milliseconds. Default 30 minutes. */
   readonly maxWatch?: number
+  /** Told of every request for a resource that is served: until the head of the answer was there. */
+  onServed?(info: RequestInfo, code: number, milliseconds: number): void
   onError?(error: unknown, request: Request): void
 }
 
@@ -70,6 +73,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
       { prefix: '/openapi', handle: (request, url) => openApi.respond(request, url, machinery.now()) },
     ],
     maxWatch,
+    onServed: dependencies.onServed,
     onError: dependencies.onError,
   })
   return { handle, machinery }

@@ -1,9 +1,9 @@
-import middy from '@middy/core'
 import type { LambdaFunctionURLEvent } from 'aws-lambda'
 import { MASTERS } from '../../shared/auth/types.ts'
 import { readEnvironment } from '../../shared/aws/environment.ts'
 import { iamAuthenticator } from '../../shared/aws/iam-authenticator.ts'
 import { cloudWatchLogReader } from '../../shared/aws/log-reader.ts'
+import { observed, telemetry } from '../../shared/aws/observed.ts'
 import { ecsOf } from '../../shared/aws/pods.ts'
 import { notesOf, storeOf } from '../../shared/aws/providers.ts'
 import { systemClock } from '../../shared/clock.ts'
@@ -71,14 +71,20 @@ const api = createApi({
       log,
     }),
   ],
+  onServed({ verb }, code, milliseconds) {
+    const Verb = verb.toUpperCase()
+    telemetry.add({ name: 'Requests', unit: 'Count', value: 1, by: { Verb, Code: String(code) } })
+    telemetry.add({ name: 'RequestTime', unit: 'Milliseconds', value: milliseconds, by: { Verb } })
+  },
   onError: (error, request) => log.error({ error, method: request.method, url: request.url }, 'a request failed'),
 })
 
-export const handler = middy<LambdaFunctionURLEvent, StreamedResponse>({ streamifyResponse: true }).handler(
-  async (event: LambdaFunctionURLEvent) => {
+export const handler = observed<LambdaFunctionURLEvent, StreamedResponse>(
+  async event => {
     const { handle } = await api
     if (!cameThrough(ORIGIN_SECRET, event.headers)) return streamedOf(goRound())
     const request = requestOf(event)
     return streamedOf(withHeartbeat(request, await handle(request), Number(HEARTBEAT_SECONDS)))
   },
+  { streamifyResponse: true },
 )

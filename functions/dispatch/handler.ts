@@ -1,5 +1,5 @@
-import middy from '@middy/core'
 import { changeBus } from '../../shared/aws/change-bus.ts'
+import { observed } from '../../shared/aws/observed.ts'
 import { changeOf, queueOf } from '../../shared/aws/providers.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
 import { createDispatchFunction } from './dispatch.ts'
@@ -7,4 +7,4 @@ import { watched } from './watched.ts'
 
 const log = jsonLog('dispatch')
 
-export const handler = middy(createDispatchFunction({ controllers: watched, changeOf, queueOf, bus: changeBus(log), log }))
+export const handler = observed(createDispatchFunction({ controllers: watched, changeOf, queueOf, bus: changeBus(log), log }))

@@ -8,6 +8,7 @@ import type { Log } from '../../shared/pipeline/log.ts'
 import type { WorkQueue } from '../../shared/pipeline/work.ts'
 import { Worker } from '../../shared/pipeline/worker.ts'
 import type { FeedingStore } from '../../shared/store/types.ts'
+import type { Telemetry } from '../../shared/telemetry.ts'
 import type { ClusterWork } from './reconcile.ts'
 
 export interface ClusterWorkOptions {
@@ -16,15 +17,16 @@ export interface ClusterWorkOptions {
   readonly controllers: readonly Controller[]
   readonly log: Log
   readonly clock?: Clock
+  readonly telemetry?: Telemetry
 }
 
 /** As kube-controller-manager is called in managed fields. */
 const FIELD_MANAGER = 'kube-controller-manager'
 
-export function createClusterWork({ store, queue, controllers, log, clock = systemClock }: ClusterWorkOptions): ClusterWork {
+export function createClusterWork({ store, queue, controllers, log, clock = systemClock, telemetry }: ClusterWorkOptions): ClusterWork {
   const machinery = openCluster({ store, now: clock.now })
   const client = clientFor(machinery, SYSTEM, FIELD_MANAGER)
-  const worker = new Worker({ controllers, store, client, registry: machinery.registry, queue, clock, log })
+  const worker = new Worker({ controllers, store, client, registry: machinery.registry, queue, clock, log, telemetry })
   store.feed(change => worker.cascade(change))
   return { worker, queue }
 }

@@ -1,4 +1,4 @@
-import middy from '@middy/core'
+import { observed, telemetry } from '../../shared/aws/observed.ts'
 import { podServicesOf } from '../../shared/aws/pods.ts'
 import { notesOf, queueOf, queuesOf, scheduleResync, storeOf } from '../../shared/aws/providers.ts'
 import type { AutoscalerServices } from '../../shared/controllers/horizontalpodautoscaler.ts'
@@ -34,9 +34,10 @@ function workOf(cluster: string): ClusterWork {
         workQueueController(queuesOf),
       ],
       log,
+      telemetry,
     })
   clusters.set(cluster, known)
   return known
 }
 
-export const handler = middy(createReconcileFunction({ workOf, scheduleResync, now: Date.now, log }))
+export const handler = observed(createReconcileFunction({ workOf, scheduleResync, now: Date.now, log, telemetry }))

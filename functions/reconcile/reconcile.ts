@@ -4,6 +4,7 @@ import type { Log } from '../../shared/pipeline/log.ts'
 import { parseMessage, type WorkMessage } from '../../shared/pipeline/message.ts'
 import type { WorkItem, WorkQueue } from '../../shared/pipeline/work.ts'
 import type { Worker } from '../../shared/pipeline/worker.ts'
+import type { Telemetry } from '../../shared/telemetry.ts'
 
 export interface ClusterWork {
   readonly worker: Worker
@@ -17,6 +18,7 @@ export interface ReconcileDependencies {
   readonly scheduleResync: (cluster: string, due: number) => Promise<void>
   readonly now: () => number
   readonly log: Log
+  readonly telemetry?: Telemetry
 }
 
 export type ReconcileFunction = (event: SQSEvent, context: Pick<Context, 'getRemainingTimeInMillis'>) => Promise<SQSBatchResponse>
@@ -35,12 +37,15 @@ const RESYNC_MS = 3600_000
 /** One environment asks for it no more often than this. */
 const RESYNC_ASK_MS = 600_000
 
-export function createReconcileFunction({ workOf, scheduleResync, now, log }: ReconcileDependencies): ReconcileFunction {
+export function createReconcileFunction({ workOf, scheduleResync, now, log, telemetry }: ReconcileDependencies): ReconcileFunction {
   const asked = new Map<string, number>()
 
   return async ({ Records }, context) => {
     const begin = now()
     const until = Math.min(begin + TURN_MS, begin + Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS))
+    // One that waits for others of its group is as old as they let it become: what is late here is late for people.
+    const sent = Math.min(...Records.map(({ attributes }) => Number(attributes.SentTimestamp)))
+    telemetry?.add({ name: 'QueueAge', unit: 'Milliseconds', value: Math.max(0, begin - sent) })
     const failed: string[] = []
     const byCluster = new Map<string, { readonly items: WorkItem[]; readonly messages: string[] }>()
     for (const record of Records) {

@@ -1,6 +1,6 @@
-import middy from '@middy/core'
 import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
 import { SYSTEM } from '../../shared/auth/types.ts'
+import { observed } from '../../shared/aws/observed.ts'
 import { storeOf } from '../../shared/aws/providers.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import { EventLog } from '../../shared/pipeline/event-recorder.ts'
@@ -21,4 +21,4 @@ function contextOf(cluster: string): SettleContext {
   return context
 }
 
-export const handler = middy(createTasksFunction({ contextOf }))
+export const handler = observed(createTasksFunction({ contextOf }))

@@ -1,4 +1,4 @@
-import middy from '@middy/core'
+import { observed } from '../../shared/aws/observed.ts'
 import { queueOf, storeOf } from '../../shared/aws/providers.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import { controllers } from '../../shared/controllers/index.ts'
@@ -10,7 +10,7 @@ import { createTickFunction } from './tick.ts'
 
 const log = jsonLog('tick')
 
-export const handler = middy(
+export const handler = observed(
   createTickFunction({
     queueOf,
     everything: cluster => {

@@ -84,6 +84,7 @@ export function setFunctionEnvironment({
     CONTAINER_INSTANCES: 'true',
     CAPACITY_PROVIDERS: 'FARGATE,FARGATE_SPOT',
     POD_ARCHITECTURE: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    METRICS_NAMESPACE: '',
     ORIGIN_SECRET: '',
     HEARTBEAT_SECONDS: '0',
   }

@@ -50,6 +50,8 @@ export interface Environment {
   readonly SERVICE_CIDR: string
   /** "true" when the API also serves the versions of 2018 (extensions/v1beta1 ...), "false" when exactly what upstream serves. */
   readonly LEGACY_APIS: string
+  /** CloudWatch namespace of the functions' own metrics; empty: they write none. */
+  readonly METRICS_NAMESPACE: string
   /** What the header x-zeroplane-origin must say, where only CloudFront may call the API; empty: anybody may. */
   readonly ORIGIN_SECRET: string
   /** A watch that has nothing to tell says so this often, in seconds, for proxies that take silence for death; 0: never. */

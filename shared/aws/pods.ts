@@ -7,12 +7,14 @@ import { parseSubnets } from '../pods/settings.ts'
 import { ecsClient } from './clients.ts'
 import { awsEcs } from './ecs.ts'
 import { readEnvironment } from './environment.ts'
+import { telemetry } from './observed.ts'
+import { observedEcs } from './observed-ecs.ts'
 
 let ecs: Ecs | undefined
 let images: ImageLookup | undefined
 
 export function ecsOf(): Ecs {
-  ecs ??= awsEcs({ cluster: readEnvironment(['ECS_CLUSTER']).ECS_CLUSTER, client: ecsClient() })
+  ecs ??= observedEcs(awsEcs({ cluster: readEnvironment(['ECS_CLUSTER']).ECS_CLUSTER, client: ecsClient(telemetry) }), telemetry)
   return ecs
 }
 

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts'
 import type { Controller, ControllerContext, Outcome } from '../controllers/types.ts'
 import { TerminalError, told } from '../controllers/types.ts'
 import type { Change, Store } from '../store/types.ts'
+import type { Telemetry } from '../telemetry.ts'
 import { backoff } from './backoff.ts'
 import { createDispatch, type Dispatch } from './dispatch.ts'
 import { EventLog } from './event-recorder.ts'
@@ -25,6 +26,7 @@ export interface WorkerOptions {
   readonly queue: WorkQueue
   readonly clock: Clock
   readonly log: Log
+  readonly telemetry?: Telemetry
   /** How many keys are worked on at once. */
   readonly concurrency?: number
   /** True for a worker that is alone: it holds every group, always. */
@@ -188,14 +190,21 @@ export class Worker {
     try {
       outcome = await controller.reconcile(item.key, context)
     } catch (error) {
+      this.#count(controller, error instanceof TerminalError ? 'terminal' : 'error')
       await events.written()
       return this.#failed(controller, item, error)
     }
+    this.#count(controller, outcome?.requeueAfter === undefined ? 'success' : 'requeue')
     await events.written()
     this.#memory.succeeded(item, view.seen)
     for (const key of outcome?.also ?? []) this.#offer({ controller: item.controller, key })
     if (outcome?.requeueAfter !== undefined) await this.#later(item, outcome.requeueAfter * 1000)
     log.debug({ controller: controller.name, key: item.key }, 'reconciled')
+  }
+
+  /** As controller-runtime tells results apart. */
+  #count({ name }: Controller, Result: 'success' | 'requeue' | 'error' | 'terminal'): void {
+    this.#options.telemetry?.add({ name: 'Reconciles', unit: 'Count', value: 1, by: { Controller: name, Result } })
   }
 
   async #failed(controller: Controller, item: WorkItem, error: unknown): Promise<void> {

@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly documents?: readonly DocumentRoute[]
   /** Longest watch (ms): ends before whatever serves it is stopped. */
   readonly maxWatch: number
+  /** Told of every request for a resource that is known, with the time until the head of its answer was there. */
+  onServed?(info: RequestInfo, code: number, milliseconds: number): void
   /** Told of answers 500 and above that are our own defects. */
   onError?(error: unknown, request: Request): void
 }
@@ -95,7 +97,9 @@ class Server {
     const known =
       member(definition.parts, subresource) ?? member(definition.actions, subresource) ?? (subresource === 'scale' && definition.scale)
     if (subresource !== '' && !known) return
-    this.#metrics.record(info, code, clock() - now)
+    const milliseconds = clock() - now
+    this.#metrics.record(info, code, milliseconds)
+    this.#options.onServed?.(info, code, milliseconds)
   }
 
   async #respond(call: Call): Promise<Response> {

@@ -72,6 +72,7 @@ interface Machine {
   readonly gateway: string
   readonly capacity: Resources
   readonly architecture: string
+  readonly version: string
   readonly gatewayIsHere: boolean
   readonly close?: () => void
 }
@@ -133,7 +134,8 @@ async function dockerMachine(options: EcsOptions, world: World, logs: Logs, stor
   const close = () => metadata?.close()
   // A bridge without containers counts as down, so the list of interfaces does not show it; listening on its address works all the same.
   const gatewayIsHere = metadata !== undefined
-  return { runtime, images: runtime.images, gateway: runtime.gateway, capacity, architecture: engine.architecture, gatewayIsHere, close }
+  const { architecture, version } = engine
+  return { runtime, images: runtime.images, gateway: runtime.gateway, capacity, architecture, version, gatewayIsHere, close }
 }
 
 /** On the port of the last time where that is free: running containers know no other. */
@@ -152,7 +154,15 @@ function simulatedMachine({ simulation = {} }: EcsOptions, world: World, listene
   const { rules = [], seed = 'zeroplane', agentSync } = simulation
   const images = new SimulatedImages(rules)
   const runtime = new SimulatedRuntime({ rules, seed, agentSync, images, listener, clock: world.clock })
-  return { runtime, images, gateway: '127.0.0.1', capacity: SIMULATED_NODE, architecture: 'x86_64', gatewayIsHere: true }
+  return {
+    runtime,
+    images,
+    gateway: '127.0.0.1',
+    capacity: SIMULATED_NODE,
+    architecture: 'x86_64',
+    version: 'simulated',
+    gatewayIsHere: true,
+  }
 }
 
 const MIB = 1024 * 1024
@@ -180,6 +190,7 @@ function registerNodes(
       containerInstanceArn,
       clusterArn,
       ec2InstanceId: `i-${id.slice(32, 49)}`,
+      versionInfo: { agentVersion: '1.99.0', agentHash: 'local', dockerVersion: `DockerVersion: ${machine.version}` },
       status: before?.status ?? 'ACTIVE',
       agentConnected: true,
       registered: capacity,

@@ -214,10 +214,18 @@ export interface Resources {
   readonly memory: number
 }
 
+export interface VersionInfo {
+  readonly agentVersion?: string
+  readonly agentHash?: string
+  /** "DockerVersion: 28.5.1" */
+  readonly dockerVersion?: string
+}
+
 export interface ContainerInstance {
   readonly containerInstanceArn: string
   readonly clusterArn: string
   readonly ec2InstanceId: string
+  readonly versionInfo: VersionInfo
   status: 'ACTIVE' | 'DRAINING'
   agentConnected: boolean
   registered: Resources

@@ -195,7 +195,8 @@ function nodeObject(facts: NodeFacts): Node {
         operatingSystem: 'linux',
         osImage: facts.capacity.kind === 'fargate' ? 'AWS Fargate' : 'Amazon ECS container instance',
         kernelVersion: '',
-        containerRuntimeVersion: facts.runtime === undefined ? 'ecs://fargate' : `docker://${facts.runtime.replace(/^\D*/, '')}`,
+        containerRuntimeVersion:
+          facts.runtime === undefined ? 'ecs://fargate' : `docker://${facts.runtime.replace(/^DockerVersion: */, '')}`,
         kubeletVersion: facts.version,
         kubeProxyVersion: '',
         bootID: '',

@@ -3,7 +3,15 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DescribeTasksCommand, ECSClient, ListTasksCommand, RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs'
+import {
+  DescribeContainerInstancesCommand,
+  DescribeTasksCommand,
+  ECSClient,
+  ListContainerInstancesCommand,
+  ListTasksCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+} from '@aws-sdk/client-ecs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startAws } from '../../localstack/aws/index.ts'
 import { taskIdOf } from '../../localstack/ecs/model.ts'
@@ -236,6 +244,15 @@ describe.skipIf(problem !== undefined)('ECS on Docker', () => {
   test('the task metadata endpoint tells a container who it is', async () => {
     const { end, output } = await finish([{ name: 'app', ...sh('wget -q -O - $ECS_CONTAINER_METADATA_URI_V4/task') }])
     expect(JSON.parse(output('app').join(''))).toMatchObject({ TaskARN: end.taskArn, Family: 'test', Containers: [{ Name: 'app' }] })
+  })
+
+  test('container instances say which engine they run', async () => {
+    const { containerInstanceArns } = await kit.ecs.send(new ListContainerInstancesCommand({ cluster: CLUSTER }))
+    const { containerInstances } = await kit.ecs.send(
+      new DescribeContainerInstancesCommand({ cluster: CLUSTER, containerInstances: containerInstanceArns }),
+    )
+    const { Version } = await docker.version()
+    expect(containerInstances?.map(({ versionInfo }) => versionInfo?.dockerVersion)).toEqual(Array(2).fill(`DockerVersion: ${Version}`))
   })
 
   test('a log group that is missing fails the task with the reason', async () => {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { AwsError } from '../../aws/errors.ts'
 import { type Failure, isMember, remaining } from '../capacity.ts'
 import { clientException, invalidParameter } from '../errors.ts'
-import type { ContainerInstance, KeyValue, Tag } from '../model.ts'
+import type { ContainerInstance, KeyValue, Tag, VersionInfo } from '../model.ts'
 import { describeResources } from '../wire.ts'
 import { countTasks, type EcsContext, page } from './context.ts'
 
@@ -14,6 +14,7 @@ export const instanceOperations = (ecs: EcsContext) => ({
     attributes?: KeyValue[]
     tags?: Tag[]
     instanceIdentityDocument?: string
+    versionInfo?: VersionInfo
   }) => {
     const cluster = ecs.cluster(input.cluster)
     const amount = (name: string) => input.totalResources?.find(resource => resource.name === name)?.integerValue ?? 0
@@ -23,6 +24,7 @@ export const instanceOperations = (ecs: EcsContext) => ({
       containerInstanceArn: ecs.instanceArn(cluster, id),
       clusterArn: cluster.clusterArn,
       ec2InstanceId: identity.instanceId ?? `i-${id.slice(0, 17)}`,
+      versionInfo: input.versionInfo ?? {},
       status: 'ACTIVE',
       agentConnected: true,
       registered: { cpu: amount('CPU'), memory: amount('MEMORY') },
@@ -101,7 +103,6 @@ function describeInstance(ecs: EcsContext, container: ContainerInstance): object
   const { registered, registeredAt, ...instance } = container
   return {
     ...instance,
-    versionInfo: { agentVersion: '1.99.0', agentHash: 'local', dockerVersion: 'DockerVersion: local' },
     registeredResources: describeResources(registered),
     remainingResources: describeResources(remaining(ecs.store, container)),
     ...countTasks(ecs.tasksOn(container)),

@@ -12,6 +12,7 @@ import { Link } from '../../agent/link.ts'
 import { PodRunner } from '../../agent/pod.ts'
 import { WrittenVolumes } from '../../agent/volumes.ts'
 import { nodeListener } from '../../functions/api/node-http.ts'
+import { findBusybox } from '../../scripts/images/base.ts'
 import type { ConfigMap, Pod } from '../../shared/api/core/v1.ts'
 import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
 import { createReader } from '../../shared/apimachinery/machinery.ts'
@@ -25,8 +26,9 @@ import { podStatus } from '../../shared/pods/status.ts'
 import { createAgentSync } from '../../shared/pods/sync.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
 
-const BUSYBOX = [process.env.ZEROPLANE_BUSYBOX, '/bin/busybox', '/usr/bin/busybox'].find(path => path && existsSync(path))
 const ROOT = join(import.meta.dirname, '../..')
+/** The one that pods have. */
+const BUSYBOX = findBusybox(join(ROOT, 'node_modules/.cache/zeroplane'))
 
 /** Waits as long as it takes; the test's own time-out is the limit. */
 async function until<T>(look: () => Promise<T | undefined | false> | T | undefined | false): Promise<T> {
@@ -170,7 +172,7 @@ class Bench {
   hold(name: string) {
     const folder = join(this.folder, name)
     mkdirSync(folder, { recursive: true })
-    copyFileSync(BUSYBOX!, join(folder, 'busybox'))
+    copyFileSync(BUSYBOX, join(folder, 'busybox'))
     copyFileSync(join(ROOT, 'agent/holder.sh'), join(folder, 'holder'))
     for (const fifo of ['ctl', 'report', 'alive', 'log']) execFileSync('mkfifo', [join(folder, fifo)])
     for (const file of ['message', 'tail', 'refused', 'ready']) writeFileSync(join(folder, file), '')
@@ -218,7 +220,7 @@ class Bench {
 const app = (more: object = {}) => ({ containers: [{ name: 'app', image: 'x', ...more }] })
 const sh = (script: string) => ({ command: ['sh', '-c', script] })
 
-describe.skipIf(!BUSYBOX)(`the agent${BUSYBOX ? '' : ' (skipped: no busybox on this machine)'}`, () => {
+describe('the agent', () => {
   let bench: Bench
   beforeEach(() => {
     bench = new Bench()

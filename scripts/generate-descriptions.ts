@@ -1,5 +1,6 @@
 // Writes shared/apimachinery/openapi/generated/descriptions.ts: what each API type and field is for, as Kubernetes' own API reference
-// words it (Apache-2.0), read from the models of @kubernetes/client-node. Compressed, and only loaded when somebody asks for OpenAPI.
+// words it (Apache-2.0), read from the models of @kubernetes/client-node; of fields that hold an object from facts/go-descriptions.json,
+// since the models are silent about them. Compressed, and only loaded when somebody asks for OpenAPI.
 // Run by `npm run generate`.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,16 +33,23 @@ function comment(lines: string): string {
   )
 }
 
+/** By type and field: what scripts/facts/go-types/descriptions prints. */
+const ofObjects = JSON.parse(readFileSync(join(root, 'scripts/facts/go-descriptions.json'), 'utf8')) as Record<
+  string,
+  Record<string, string>
+>
+
 const descriptions: Record<string, [type: string, fields: Record<string, string>]> = {}
 let missing = 0
 for (const schema of allSchemas()) {
   const file = modelFile(schema.name)
-  if (file === undefined) {
+  const more = Object.entries(ofObjects[schema.name] ?? {}).filter(([name]) => schema.fields.has(name))
+  if (file === undefined && more.length === 0) {
     missing++
     continue
   }
-  const text = readFileSync(file, 'utf8')
-  const fields: Record<string, string> = {}
+  const text = file === undefined ? '' : readFileSync(file, 'utf8')
+  const fields: Record<string, string> = Object.fromEntries(more)
   for (const [, body, name] of text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*'([^']+)'\??:/g)) {
     if (schema.fields.has(name!)) fields[name!] = comment(body!)
   }

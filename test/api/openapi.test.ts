@@ -87,6 +87,9 @@ describe('OpenAPI v3', () => {
     })
     expect(pod.properties.volumes['x-kubernetes-patch-strategy']).toBe('merge,retainKeys')
     expect(pod.properties.dnsPolicy.description).toContain('DNS')
+    // A field that holds an object says what it is for there, not what the object's type is.
+    expect(pod.properties.securityContext.description).toMatch(/^SecurityContext holds pod-level security attributes/)
+    expect(pod.properties.affinity.description).toBe("If specified, the pod's scheduling constraints")
     expect(pod.required).toEqual(['containers'])
     expect(schemas['io.k8s.api.apps.v1.Deployment']['x-kubernetes-group-version-kind']).toEqual([
       { group: 'apps', version: 'v1', kind: 'Deployment' },

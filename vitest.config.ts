@@ -35,7 +35,7 @@ export default defineConfig({
           include: BOOK,
           // One cluster, which all chapters share: test/book/book.ts
           globalSetup: 'test/book/setup.ts',
-          testTimeout: 240_000,
+          testTimeout: 900_000,
           hookTimeout: 600_000,
           fileParallelism: false,
           maxConcurrency: 3,

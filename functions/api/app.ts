@@ -13,6 +13,7 @@ import type { Authenticator } from '../../shared/auth/types.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import { METRICS_READER, type MetricsOptions, metricsResources } from '../../shared/metrics/resources.ts'
 import { builtInResources, DEFAULT_SERVICE_CIDR } from '../../shared/resources/index.ts'
+import { withLegacyVersions } from '../../shared/resources/legacy/index.ts'
 import type { Store } from '../../shared/store/types.ts'
 import { bootstrap } from './bootstrap.ts'
 import { issuerRoutes } from './issuer-routes.ts'
@@ -33,6 +34,8 @@ export interface ApiDependencies {
   readonly metrics?: MetricsOptions
   readonly extraRoutes?: readonly ExtraRoute[]
   readonly resources?: readonly ResourceDefinition[]
+  /** Reviews are served in their versions of 2018, too. */
+  readonly legacyApis?: boolean
   /** Longest watch in milliseconds. Default 30 minutes. */
   readonly maxWatch?: number
   /** Told of every request for a resource that is served: until the head of the answer was there. */
@@ -57,7 +60,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
   const tokens = new ServiceAccountTokens(store, key, DEFAULT_ISSUER, machinery.now)
   const bearer = new BearerAuthenticator([staticTokens(dependencies.tokens ?? []), tokens], [DEFAULT_ISSUER])
   const authorizer = new RbacAuthorizer(store)
-  for (const review of reviewResources(bearer, authorizer, authorizer)) registry.register(review)
+  const reviews = reviewResources(bearer, authorizer, authorizer)
+  for (const review of dependencies.legacyApis ? withLegacyVersions(reviews) : reviews) registry.register(review)
   if (metrics !== undefined) for (const resource of metricsResources(metrics)) registry.register(resource)
   await bootstrap(machinery, serviceCidr, metrics === undefined ? [] : [METRICS_READER])
   const openApi = new OpenApi({ registry, version: VERSION.gitVersion })

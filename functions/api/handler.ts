@@ -56,6 +56,7 @@ const streams = { log: podLogStream({ reader: () => reader, now: Date.now, longe
 const api = createApi({
   store,
   resources: builtInResources({ serviceCidr: SERVICE_CIDR, streams, legacy: LEGACY_APIS === 'true' }),
+  legacyApis: LEGACY_APIS === 'true',
   serviceCidr: SERVICE_CIDR,
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
   authenticators: [iamAuthenticator(CLUSTER_NAME, ADMIN_PRINCIPALS)],

@@ -107,9 +107,9 @@ function subresourcesOf({ definition, kind, apiVersion }: Endpoint): Subresource
 }
 
 const verbsOf = ({ definition }: Endpoint) => definition.verbs ?? ALL_VERBS
-/** By its own group alone: `kubectl get all` would show an object once for each group that serves it. */
-const categoriesOf = ({ definition: { categories, group }, group: servedBy }: Endpoint) =>
-  categories === undefined || servedBy !== group ? {} : { categories }
+/** By its own group alone: `kubectl get all` would show an object once for each group that serves it, and `get rs` warn that it might. */
+const nicknamesOf = ({ definition: { shortNames, categories, group }, group: servedBy }: Endpoint) =>
+  servedBy !== group ? {} : { ...(shortNames && { shortNames }), ...(categories && { categories }) }
 const isStored = ({ definition }: Endpoint) => definition.virtual === undefined && definition.virtualList === undefined
 
 /** The kind's identity in its storage version, shortened: clients see by it whether versions share objects. */
@@ -146,8 +146,7 @@ export function apiResourceList({ group }: DiscoveryGroup, { version, endpoints 
           namespaced: definition.namespaced,
           kind,
           verbs: verbsOf(endpoint),
-          ...(definition.shortNames === undefined ? {} : { shortNames: definition.shortNames }),
-          ...categoriesOf(endpoint),
+          ...nicknamesOf(endpoint),
           ...(isStored(endpoint) ? { storageVersionHash: storageVersionHash(endpoint) } : {}),
         },
         ...subresourcesOf(endpoint).map(sub => ({
@@ -185,8 +184,7 @@ function aggregatedResource(endpoint: Endpoint): object {
     scope: definition.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: definition.singular,
     verbs: verbsOf(endpoint),
-    ...(definition.shortNames === undefined ? {} : { shortNames: definition.shortNames }),
-    ...categoriesOf(endpoint),
+    ...nicknamesOf(endpoint),
     ...(subresources.length === 0
       ? {}
       : {

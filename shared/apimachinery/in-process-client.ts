@@ -138,6 +138,8 @@ class InProcessClient implements Client {
     own.kind ||= endpoint.kind
     this.#machinery().engines.applyDefaults(own, endpoint.version.schema)
     endpoint.version.defaults?.(own)
+    // As on the wire: an empty list is none.
+    for (const list of ['ownerReferences', 'finalizers'] as const) if (own.metadata[list]?.length === 0) delete own.metadata[list]
     return own
   }
 

@@ -49,7 +49,7 @@ export default defineResource<CertificateSigningRequest>({
     request.status = {}
   },
   prepareForUpdate: (request, old) => keep(request, old, 'spec', 'status'),
-  validate: request => collect(errors => validateRequest(request, undefined, errors)),
+  validate: (request, { apiVersion }) => collect(errors => validateRequest(request, undefined, errors, apiVersion)),
   validateUpdate: (request, old) => collect(errors => validateRequestUpdate(request, old, {}, errors)),
   resetFields: [['spec'], ['status']],
   parts: {

@@ -1,4 +1,5 @@
 import type { Endpoint, EndpointHints, EndpointPort, EndpointSlice } from '../api/discovery/v1.ts'
+import type { RequestContext } from '../apimachinery/context.ts'
 import { duplicate, invalid, notSupported, required, tooMany } from '../apimachinery/field-error.ts'
 import { isDNS1123Label, isDNS1123Subdomain, isLabelValue } from '../apimachinery/names.ts'
 import { equal } from '../apimachinery/objects.ts'
@@ -109,8 +110,9 @@ function validate(slice: EndpointSlice, old: EndpointSlice | undefined, errors: 
   else for (const [i, item] of endpoints.entries()) endpoint(item, slice.addressType ?? '', `endpoints[${i}]`, errors)
 }
 
-/** Topology is of the version before; only its node's name lives on. In place. */
-function dropTopology(slice: EndpointSlice, old: EndpointSlice | undefined): void {
+/** Topology is of the version before, and who writes another cannot mean it; only its node's name lives on. In place. */
+function dropTopology(slice: EndpointSlice, old: EndpointSlice | undefined, { apiVersion }: RequestContext): void {
+  if (apiVersion === 'discovery.k8s.io/v1beta1') return
   if (old !== undefined && equal(slice.endpoints, old.endpoints)) return
   for (const item of slice.endpoints ?? []) delete item.deprecatedTopology
 }
@@ -146,7 +148,7 @@ export default defineResource<EndpointSlice>({
     const rest = ({ metadata: _, ...members }: EndpointSlice) => members
     return !equal(rest(slice), rest(old)) || !equal(slice.metadata.labels ?? {}, old.metadata.labels ?? {})
   },
-  prepareForCreate: slice => dropTopology(slice, undefined),
+  prepareForCreate: (slice, context) => dropTopology(slice, undefined, context),
   prepareForUpdate: dropTopology,
   validate: slice => collect(errors => validate(slice, undefined, errors)),
   validateUpdate: (slice, old) =>

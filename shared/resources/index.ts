@@ -148,5 +148,5 @@ const FIXED: readonly ResourceDefinition[] = [
   workQueue,
 ]
 
-/** For those who neither create Services nor reach running pods. */
-export const BUILT_IN = builtInResources()
+/** For those who neither create Services nor reach running pods. Owners and scale targets may be named by a version of 2018, served or not. */
+export const BUILT_IN = builtInResources({ legacy: true })

@@ -10,15 +10,20 @@
 // kubectl, and those where the two differ with the one of 1.22, too; ZEROPLANE_TEST_BOOK=full plays every row with both.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, inject, onTestFailed, test } from 'vitest'
+import { beforeAll, inject, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import type { Pod } from '../../shared/api/core/v1.ts'
 import { Cluster, words } from '../tools/cluster.ts'
 import type { KubectlVersion, Result, RunOptions } from '../tools/kubectl.ts'
-import { eventually } from '../tools/wait.ts'
+import { eventually as soon } from '../tools/wait.ts'
 import { tagImages } from './images.ts'
 
 export const FULL = process.env.ZEROPLANE_TEST_BOOK === 'full'
+
+/** Rows are played beside each other, and containers start slowly on a busy machine. */
+const PATIENCE_MS = 200_000
+
+export const eventually: typeof soon = (what, ask, withinMs = PATIENCE_MS) => soon(what, ask, withinMs)
 
 export interface RowOptions {
   /** The old kubectl does this in another way, and so is asked in the quick pass, too. */
@@ -51,9 +56,11 @@ export function chapter(number: number): Chapter {
         const run = alone ? test : test.concurrent
         run(`${name} (kubectl ${version})`, async () => {
           const reader = await Reader.open(cluster, version, namespace)
-          onTestFailed(() => reader.explain())
           try {
             await play(reader)
+          } catch (error) {
+            await reader.explain()
+            throw error
           } finally {
             await reader.close()
           }
@@ -166,7 +173,7 @@ export class Reader {
     }
     const ended = this.try(line, {
       signal: stop.signal,
-      timeout: 180_000,
+      timeout: 900_000,
       onOutput: text => {
         watching.seen += text
       },
@@ -177,13 +184,13 @@ export class Reader {
   }
 
   /** What a person would want to see when it went wrong. */
-  explain(): void {
+  async explain(): Promise<void> {
+    for (const line of ['get all -o wide', 'get events --sort-by=.lastTimestamp']) await this.try(line)
     console.log(`--- ${this.namespace}, kubectl ${this.version}: the last commands ---\n${this.#typed.slice(-15).join('\n')}`)
   }
 
   async close(): Promise<void> {
     for (const { stop } of [...this.#watching]) await stop()
-    await this.try(`get events --sort-by=.lastTimestamp`)
     await this.cluster.try('1.36', ['delete', 'namespace', this.namespace, '--wait=false'])
     await this.cluster.try('1.36', ['delete', 'pods', '-n', this.namespace, '--all', '--now', '--wait=false'])
   }

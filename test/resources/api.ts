@@ -21,6 +21,7 @@ export async function startApi(options: BuiltInOptions = {}): Promise<TestApi> {
   const { handle } = await createApi({
     store: new MemoryStore(),
     resources: builtInResources({ serviceCidr: CIDR, ...options }),
+    legacyApis: options.legacy ?? false,
     serviceCidr: options.serviceCidr ?? CIDR,
     tokens: [{ token: 'admin', user: { name: 'admin', groups: [MASTERS] } }],
   })

@@ -134,7 +134,7 @@ describe('versions of 2018', () => {
     const groups = (await api.send('GET', '/apis')).body.groups.map(({ name }: { name: string }) => name)
     expect(groups.at(-1)).toBe('extensions')
     const { resources: all } = (await api.send('GET', '/apis/extensions/v1beta1')).body
-    expect(all.filter(({ categories }: { categories?: string[] }) => categories !== undefined)).toEqual([])
+    expect(all.filter((one: object) => 'categories' in one || 'shortNames' in one)).toEqual([])
     const resources = (await api.send('GET', '/apis/extensions/v1beta1')).body.resources.map(({ name }: { name: string }) => name)
     expect(resources).toEqual(expect.arrayContaining(['deployments/rollback', 'daemonsets/status', 'ingresses', 'networkpolicies']))
     expect((await (await startApi()).send('GET', '/apis/apps')).body.versions).toHaveLength(1)
@@ -160,5 +160,115 @@ describe('versions of 2018', () => {
     const { code, body } = await api.send('POST', '/apis/batch/v1beta1/namespaces/default/cronjobs', cronJob)
     expect(code).toBe(201)
     expect(body.spec).toMatchObject({ successfulJobsHistoryLimit: 3, failedJobsHistoryLimit: 1 })
+  })
+
+  it('flattens the metrics of an autoscaler in v2beta1, and loses none', async () => {
+    const path = (version: string) => `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers`
+    const scaleTargetRef = { apiVersion: 'extensions/v1beta1', kind: 'Deployment', name: 'd' }
+    const metrics = [
+      { type: 'Resource', resource: { name: 'cpu', targetAverageUtilization: 70 } },
+      { type: 'Resource', resource: { name: 'memory', targetAverageValue: '1Gi' } },
+      { type: 'Pods', pods: { metricName: 'rps', targetAverageValue: '100' } },
+      { type: 'Object', object: { metricName: 'hits', target: { apiVersion: 'v1', kind: 'Service', name: 's' }, targetValue: '2k' } },
+      { type: 'External', external: { metricName: 'depth', metricSelector: { matchLabels: { a: 'b' } }, targetAverageValue: '5' } },
+    ]
+    const created = await api.send('POST', path('v2beta1'), { metadata: { name: 'h' }, spec: { maxReplicas: 3, scaleTargetRef, metrics } })
+    expect(created.code).toBe(201)
+    const latest = (await api.send('GET', `${path('v2')}/h`)).body
+    expect(latest.spec.metrics).toEqual([
+      { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 70 } } },
+      { type: 'Resource', resource: { name: 'memory', target: { type: 'AverageValue', averageValue: '1Gi' } } },
+      { type: 'Pods', pods: { metric: { name: 'rps' }, target: { type: 'AverageValue', averageValue: '100' } } },
+      {
+        type: 'Object',
+        object: {
+          describedObject: { apiVersion: 'v1', kind: 'Service', name: 's' },
+          metric: { name: 'hits' },
+          target: { type: 'Value', value: '2k' },
+        },
+      },
+      {
+        type: 'External',
+        external: { metric: { name: 'depth', selector: { matchLabels: { a: 'b' } } }, target: { type: 'AverageValue', averageValue: '5' } },
+      },
+    ])
+    const behavior = { scaleDown: { stabilizationWindowSeconds: 7 } }
+    await api.send('PATCH', `${path('v2')}/h`, { spec: { behavior } }, MERGE)
+    const old = (await api.send('GET', `${path('v2beta1')}/h`)).body
+    expect(old).toMatchObject({ apiVersion: 'autoscaling/v2beta1', spec: { metrics, minReplicas: 1 } })
+    expect((await api.send('PUT', `${path('v2beta1')}/h`, { ...old, spec: { ...old.spec, maxReplicas: 4 } })).code).toBe(200)
+    const after = (await api.send('GET', `${path('v2')}/h`)).body
+    expect(after.spec).toMatchObject({
+      maxReplicas: 4,
+      metrics: latest.spec.metrics,
+      behavior: { scaleDown: { stabilizationWindowSeconds: 7 } },
+    })
+    expect(after.metadata.annotations).toBeUndefined()
+    expect((await api.send('GET', `${path('v2beta2')}/h`)).body.spec).toEqual(after.spec)
+    const bare = await api.send('POST', path('v2beta1'), { metadata: { name: 'bare' }, spec: { maxReplicas: 3, scaleTargetRef } })
+    expect(bare.body.spec.metrics).toEqual([{ type: 'Resource', resource: { name: 'cpu', targetAverageUtilization: 80 } }])
+  })
+
+  it('knows a signer for requests that name none, in the old version alone', async () => {
+    const pem = '-----BEGIN CERTIFICATE REQUEST-----\nMA==\n-----END CERTIFICATE REQUEST-----\n'
+    const request = Buffer.from(pem).toString('base64')
+    const csr = (name: string, spec: object = {}) => ({ metadata: { name }, spec: { request, ...spec } })
+    const { code, body } = await api.send('POST', '/apis/certificates.k8s.io/v1beta1/certificatesigningrequests', csr('old'))
+    expect(code).toBe(201)
+    expect(body.spec).toMatchObject({ signerName: 'kubernetes.io/legacy-unknown', usages: ['digital signature', 'key encipherment'] })
+    const asked = { signerName: 'kubernetes.io/legacy-unknown', usages: ['digital signature'] }
+    expect((await api.send('POST', '/apis/certificates.k8s.io/v1/certificatesigningrequests', csr('new', asked))).code).toBe(422)
+  })
+
+  it('finds node and zone of an endpoint in its topology', async () => {
+    const path = (version: string) => `/apis/discovery.k8s.io/${version}/namespaces/default/endpointslices`
+    const topology = { 'kubernetes.io/hostname': 'n', 'topology.kubernetes.io/zone': 'z', other: 'x' }
+    const slice = { metadata: { name: 'e' }, addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.1'], topology }] }
+    expect((await api.send('POST', path('v1beta1'), slice)).code).toBe(201)
+    expect((await api.send('GET', `${path('v1')}/e`)).body.endpoints[0]).toMatchObject({
+      nodeName: 'n',
+      zone: 'z',
+      deprecatedTopology: { other: 'x' },
+    })
+    expect((await api.send('GET', `${path('v1beta1')}/e`)).body.endpoints[0].topology).toEqual(topology)
+  })
+
+  it('answers reviews of the old version', async () => {
+    const resourceAttributes = { verb: 'get', resource: 'pods' }
+    const asked = { spec: { user: 'u', group: ['system:masters'], resourceAttributes } }
+    const { code, body } = await api.send('POST', '/apis/authorization.k8s.io/v1beta1/subjectaccessreviews', asked)
+    expect(code).toBe(201)
+    expect(body).toMatchObject({
+      apiVersion: 'authorization.k8s.io/v1beta1',
+      spec: { group: ['system:masters'] },
+      status: { allowed: true },
+    })
+    const token = await api.send('POST', '/apis/authentication.k8s.io/v1beta1/tokenreviews', { spec: { token: 'admin' } })
+    expect(token.body).toMatchObject({ apiVersion: 'authentication.k8s.io/v1beta1', status: { authenticated: true } })
+  })
+
+  it('keeps a CronJob of batch/v2alpha1 and an Event of events.k8s.io/v1beta1', async () => {
+    const spec = {
+      schedule: '* * * * *',
+      jobTemplate: { spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } } },
+    }
+    expect((await api.send('POST', '/apis/batch/v2alpha1/namespaces/default/cronjobs', { metadata: { name: 'c' }, spec })).code).toBe(201)
+    expect((await api.send('GET', '/apis/batch/v1/namespaces/default/cronjobs/c')).body.spec).toMatchObject(spec)
+    const event = {
+      metadata: { name: 'e' },
+      eventTime: '2018-01-01T00:00:00.000000Z',
+      reportingController: 'x/y',
+      reportingInstance: 'i',
+      action: 'a',
+      reason: 'r',
+      type: 'Normal',
+      note: 'n',
+      regarding: { kind: 'Pod', namespace: 'default', name: 'p' },
+    }
+    expect((await api.send('POST', '/apis/events.k8s.io/v1beta1/namespaces/default/events', event)).code).toBe(201)
+    expect((await api.send('GET', '/api/v1/namespaces/default/events/e')).body).toMatchObject({
+      message: 'n',
+      involvedObject: { name: 'p' },
+    })
   })
 })

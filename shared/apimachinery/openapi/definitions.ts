@@ -91,7 +91,7 @@ export class Definitions {
       for (const type of ['ObjectMeta', 'ListMeta']) this.reference(`${META}.${type}`)
       return { ...schema.published(this.#flavour), ...this.#kindsOf(key) }
     }
-    const [description = '', fields = {}] = this.#descriptions[schema.name] ?? []
+    const [description = '', fields = {}] = this.#described(schema.name) ?? []
     const properties = [...schema.fields.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
     const required = properties.filter(field => field.required).map(({ name }) => name)
     return {
@@ -104,6 +104,14 @@ export class Definitions {
       ...(schema.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
       ...this.#kindsOf(key),
     }
+  }
+
+  /** Versions that upstream serves no more are described by those that took their place. */
+  #described(name: string): Descriptions[string] | undefined {
+    if (name in this.#descriptions) return this.#descriptions[name]
+    const [, group = '', type = ''] = /^io\.k8s\.api\.(\w+)\.v\d+(?:alpha|beta)\d+\.(\w+)$/.exec(name) ?? []
+    const places = group === 'extensions' ? ['apps.v1', 'networking.v1'] : [`${group}.v1`, `${group}.v2`]
+    return places.map(place => this.#descriptions[`io.k8s.api.${place}.${type}`]).find(found => found !== undefined)
   }
 
   #kindsOf(key: string): Json {
@@ -128,7 +136,7 @@ export class Definitions {
   }
 
   #typeDescription(schema: Schema): string | undefined {
-    return schema.type === 'struct' ? this.#descriptions[schema.name]?.[0] : undefined
+    return schema.type === 'struct' ? this.#described(schema.name)?.[0] : undefined
   }
 
   #type(schema: Schema, value: unknown, description: string | undefined): Json {

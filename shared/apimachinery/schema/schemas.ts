@@ -1,12 +1,13 @@
 // Every type that the server knows, by name: the built-in ones are read from generated.ts when they are first asked for, those of
 // custom resources are added and taken away as their definitions come and go.
 import { MODULES as UPSTREAM } from './generated.ts'
+import { LEGACY_MODULES } from './legacy.ts'
 import { Definition } from './notation.ts'
 import { OWN_MODULES } from './own.ts'
 import type { StructSchema } from './types.ts'
 
 /** The built-in types, by group and version: Kubernetes' and our own. */
-export const MODULES: Readonly<Record<string, string>> = { ...UPSTREAM, ...OWN_MODULES }
+export const MODULES: Readonly<Record<string, string>> = { ...UPSTREAM, ...LEGACY_MODULES, ...OWN_MODULES }
 
 const PREFIXES: Readonly<Record<string, string>> = {
   meta: 'io.k8s.apimachinery.pkg.apis.',

@@ -43,14 +43,21 @@ const ofType = (request: CertificateSigningRequest, type: string) => conditionsO
 const types = (list: readonly CertificateSigningRequestCondition[]) => list.map(({ type }) => type)
 const repeats = (list: readonly string[]) => new Set(list).size < list.length
 
-export function validateRequest(request: CertificateSigningRequest, old: CertificateSigningRequest | undefined, errors: Errors): void {
+const V1BETA1 = 'certificates.k8s.io/v1beta1'
+
+export function validateRequest(
+  request: CertificateSigningRequest,
+  old: CertificateSigningRequest | undefined,
+  errors: Errors,
+  apiVersion?: string,
+): void {
   const { spec } = request
   const text = Buffer.from(spec?.request ?? '', 'base64').toString('latin1')
   if (!/-----BEGIN CERTIFICATE REQUEST-----[\s\S]*-----END CERTIFICATE REQUEST-----/.test(text))
     errors.push(invalid('spec.request', spec?.request ?? '', 'PEM block type must be CERTIFICATE REQUEST'))
   usages(spec?.usages ?? [], old?.spec?.usages, errors)
   const signer = spec?.signerName ?? ''
-  if (signer === LEGACY_SIGNER && old?.spec?.signerName !== LEGACY_SIGNER)
+  if (signer === LEGACY_SIGNER && old?.spec?.signerName !== LEGACY_SIGNER && apiVersion !== V1BETA1)
     errors.push(invalid('spec.signerName', signer, 'the legacy signerName is not allowed via this API version'))
   else signerName(signer, 'spec.signerName', errors)
   const seconds = spec?.expirationSeconds

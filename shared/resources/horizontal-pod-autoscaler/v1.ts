@@ -22,7 +22,7 @@ const PREFIX = 'autoscaling.alpha.kubernetes.io/'
 const METRICS = `${PREFIX}metrics`
 const STATUSES = `${PREFIX}current-metrics`
 const CONDITIONS = `${PREFIX}conditions`
-const BEHAVIOR = `${PREFIX}behavior`
+export const BEHAVIOR = `${PREFIX}behavior`
 const CARRIED = [METRICS, STATUSES, CONDITIONS, BEHAVIOR, `${PREFIX}scale-down-tolerance`, `${PREFIX}scale-up-tolerance`]
 
 type Annotations = Readonly<Record<string, string>> | undefined
@@ -36,10 +36,10 @@ export function withoutCarried<T extends KubeObject>(autoscaler: T): T {
   return { ...autoscaler, metadata: Object.keys(rest).length === 0 ? metadata : { ...metadata, annotations: rest } }
 }
 
-type Json = Record<string, unknown>
+export type Json = Record<string, unknown>
 
 /** Without what is undefined, as omitempty leaves it out. */
-const compact = (members: Json): Json => Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+export const compact = (members: Json): Json => Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
 
 function selector(from: LabelSelector | undefined): Json | undefined {
   if (from === undefined) return undefined
@@ -54,7 +54,7 @@ const reference = ({ kind, name, apiVersion }: { kind?: string; name?: string; a
   compact({ kind: kind ?? '', name: name ?? '', apiVersion: apiVersion || undefined })
 
 /** The members of a metric, by its kind: of its target in a spec, of its current value in a status. */
-function metric(spec: MetricSpec | MetricStatus, prefix: 'target' | 'current'): Json {
+export function flatMetric(spec: MetricSpec | MetricStatus, prefix: 'target' | 'current'): Json {
   const { object, pods, resource, containerResource, external } = spec
   const amounts = (source: { target?: MetricTarget; current?: MetricValueStatus }) =>
     ((prefix === 'target' ? source.target : source.current) ?? {}) as MetricValueStatus
@@ -99,6 +99,9 @@ function metric(spec: MetricSpec | MetricStatus, prefix: 'target' | 'current'): 
   })
 }
 
+export const goBehavior = ({ scaleUp, scaleDown }: HorizontalPodAutoscalerBehavior): string =>
+  JSON.stringify({ ScaleUp: goRules(scaleUp), ScaleDown: goRules(scaleDown) })
+
 const goRules = (rules: HPAScalingRules | undefined) =>
   rules === undefined
     ? null
@@ -119,10 +122,9 @@ export function toV1(object: KubeObject): KubeObject {
   const { currentMetrics, conditions, ...counts } = status ?? ({} as HorizontalPodAutoscalerStatus)
   const carried: Record<string, string> = {}
   const others = metrics.filter(one => !isCpu(one))
-  if (others.length > 0) carried[METRICS] = JSON.stringify(others.map(one => metric(one, 'target')))
-  if (currentMetrics?.length) carried[STATUSES] = JSON.stringify(currentMetrics.map(one => metric(one, 'current')))
-  if (behavior !== undefined)
-    carried[BEHAVIOR] = JSON.stringify({ ScaleUp: goRules(behavior.scaleUp), ScaleDown: goRules(behavior.scaleDown) })
+  if (others.length > 0) carried[METRICS] = JSON.stringify(others.map(one => flatMetric(one, 'target')))
+  if (currentMetrics?.length) carried[STATUSES] = JSON.stringify(currentMetrics.map(one => flatMetric(one, 'current')))
+  if (behavior !== undefined) carried[BEHAVIOR] = goBehavior(behavior)
   if (conditions?.length) {
     carried[CONDITIONS] = JSON.stringify(
       conditions.map(({ type: name, status: value, lastTransitionTime, reason, message }) =>
@@ -214,13 +216,13 @@ class Members {
   }
 }
 
-function membersOf(value: unknown): Members[] {
+export function membersOf(value: unknown): Members[] {
   if (!Array.isArray(value)) throw new Unreadable()
   return value.map(item => new Members(item))
 }
 
 /** What the annotation carries; undefined when it is not there, or cannot be read. */
-function carriedBy<T>(annotations: Annotations, key: string, read: (value: unknown) => T): T | undefined {
+export function carriedBy<T>(annotations: Annotations, key: string, read: (value: unknown) => T): T | undefined {
   const text = annotations?.[key]
   if (text === undefined) return undefined
   try {
@@ -253,7 +255,7 @@ function resourceTarget(resource: Members): Json {
   return target(averageUtilization === undefined ? 'AverageValue' : 'Utilization', { averageValue, averageUtilization })
 }
 
-function readMetric(source: Members): MetricSpec {
+export function readMetric(source: Members): MetricSpec {
   const object = source.members('object')
   const pods = source.members('pods')
   const resource = source.members('resource')
@@ -280,7 +282,7 @@ function readMetric(source: Members): MetricSpec {
   }) as unknown as MetricSpec
 }
 
-function readStatus(source: Members): MetricStatus {
+export function readStatus(source: Members): MetricStatus {
   const object = source.members('object')
   const pods = source.members('pods')
   const resource = source.members('resource')
@@ -325,7 +327,7 @@ const readRules = (rules: Members | undefined): HPAScalingRules | undefined =>
     tolerance: rules.quantity('tolerance'),
   }) as HPAScalingRules)
 
-function readBehavior(value: unknown): HorizontalPodAutoscalerBehavior | undefined {
+export function readBehavior(value: unknown): HorizontalPodAutoscalerBehavior | undefined {
   const members = new Members(value)
   const behavior = compact({ scaleUp: readRules(members.members('scaleUp')), scaleDown: readRules(members.members('scaleDown')) })
   return Object.keys(behavior).length === 0 ? undefined : behavior

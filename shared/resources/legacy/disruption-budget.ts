@@ -5,7 +5,7 @@ import { equal } from '../../apimachinery/objects.ts'
 import type { VersionDefinition } from '../../apimachinery/resource.ts'
 import type { KubeObject } from '../../apimachinery/types.ts'
 import { isEmptySelector } from '../validation/label-selector.ts'
-import { deprecated } from './workloads.ts'
+import { deprecated } from './deprecated.ts'
 
 const MARK = 'pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match'
 const NONE: LabelSelector = { matchExpressions: [{ key: MARK, operator: 'Exists' }] }

@@ -3,7 +3,7 @@ import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec
 import { clone } from '../../apimachinery/objects.ts'
 import type { VersionDefinition } from '../../apimachinery/resource.ts'
 import type { KubeObject } from '../../apimachinery/types.ts'
-import { deprecated } from './workloads.ts'
+import { deprecated } from './deprecated.ts'
 
 interface OldBackend {
   serviceName?: string

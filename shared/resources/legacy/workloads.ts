@@ -9,13 +9,10 @@ import { success } from '../answers.ts'
 import { TEMPLATE_GENERATION } from '../daemon-set.ts'
 import { MAX_INT32 } from '../validation/checks.ts'
 import { fromTemplateLabels } from '../workload.ts'
+import { deprecated } from './deprecated.ts'
 
 const EXTENSIONS = { group: 'extensions', version: 'v1beta1' }
 const ROLLBACK_TO = 'deprecated.deployment.rollback.to'
-
-/** "extensions/v1beta1 Deployment is deprecated ..." */
-export const deprecated = (apiVersion: string, kind: string, since: string, until: string, instead: string): string =>
-  `${apiVersion} ${kind} is deprecated in v${since}+, unavailable in v${until}+; use ${instead} ${kind}`
 
 const version = (
   kind: string,

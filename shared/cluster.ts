@@ -2,6 +2,7 @@
 import { ADMISSION } from './admission/index.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import { createMachinery } from './apimachinery/create-machinery.ts'
+import { CustomKinds } from './apimachinery/custom/kinds.ts'
 import type { Machinery } from './apimachinery/machinery.ts'
 import { Registry } from './apimachinery/registry.ts'
 import type { ResourceDefinition } from './apimachinery/resource.ts'
@@ -29,6 +30,7 @@ export function openCluster({ store, now, resources = BUILT_IN }: ClusterOptions
     engines: schemaEngines,
     admission: [...ADMISSION, rbacEscalation(new RbacAuthorizer(store))],
     now,
+    kinds: machinery => new CustomKinds(machinery),
   })
   const accounts = registry.storage({ group: '', resource: 'serviceaccounts' })?.definition
   if (accounts !== undefined)

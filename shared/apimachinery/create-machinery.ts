@@ -7,9 +7,11 @@ import type { UserInfo } from './context.ts'
 import type { Engines } from './engines.ts'
 import { createClient } from './in-process-client.ts'
 import type { Machinery } from './machinery.ts'
-import type { Registry } from './registry.ts'
+import type { Kinds, Registry } from './registry.ts'
 
 export interface MachineryOptions {
+  /** Default: there are no custom resources. */
+  readonly kinds?: (machinery: Machinery) => Kinds
   readonly store: Store
   readonly registry: Registry
   readonly engines: Engines
@@ -17,7 +19,7 @@ export interface MachineryOptions {
   readonly now?: () => number
 }
 
-export function createMachinery({ store, registry, engines, admission, now = Date.now }: MachineryOptions): Machinery {
+export function createMachinery({ store, registry, engines, admission, now = Date.now, kinds }: MachineryOptions): Machinery {
   const machinery: Machinery = {
     store,
     registry,
@@ -26,6 +28,7 @@ export function createMachinery({ store, registry, engines, admission, now = Dat
     now,
     client: createClient(() => machinery, SYSTEM, 'kube-apiserver'),
   }
+  if (kinds !== undefined) registry.follow(kinds(machinery))
   return machinery
 }
 

@@ -103,7 +103,8 @@ function subresourcesOf({ definition, kind, apiVersion }: Endpoint): Subresource
       verbs: [...action.verbs].sort(),
     })
   }
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1))
+  // Custom kinds name status first, built-in ones go by name.
+  return definition.custom ? found : found.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 const verbsOf = ({ definition }: Endpoint) => definition.verbs ?? ALL_VERBS
@@ -177,10 +178,11 @@ export function aggregated(groups: readonly DiscoveryGroup[]): object {
 
 function aggregatedResource(endpoint: Endpoint): object {
   const { definition, resource, kind } = endpoint
+  const own = { group: definition.custom ? endpoint.group : '', version: definition.custom ? endpoint.version.version : '' }
   const subresources = subresourcesOf(endpoint)
   return {
     resource,
-    responseKind: { group: '', version: '', kind },
+    responseKind: { ...own, kind },
     scope: definition.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: definition.singular,
     verbs: verbsOf(endpoint),
@@ -190,7 +192,7 @@ function aggregatedResource(endpoint: Endpoint): object {
       : {
           subresources: subresources.map(sub => ({
             subresource: sub.name,
-            responseKind: { group: sub.group ?? '', version: sub.version ?? '', kind: sub.kind },
+            responseKind: { group: sub.group ?? own.group, version: sub.version ?? own.version, kind: sub.kind },
             verbs: sub.verbs,
           })),
         }),

@@ -82,7 +82,7 @@ export function resolveFields(selector: FieldSelector, { definition, version }: 
     if (requirement.field === '' && requirement.value === '') return requirement
     // Kinds with fields of their own and kinds without are worded differently.
     throw badRequest(
-      definition.selectableFields === undefined
+      definition.selectableFields === undefined && !definition.custom
         ? `${JSON.stringify(requirement.field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
         : `field label not supported: ${requirement.field}`,
     )

@@ -44,8 +44,8 @@ export const keyOf = ({ namespace, name }: Target) => objectKey(namespace, name)
 
 /** The object in the endpoint's version. The argument is not changed; the answer may be the argument itself. */
 export function toVersion(object: KubeObject, { version, storage, definition, apiVersion, kind }: Endpoint): KubeObject {
-  if (version === storage && definition.decorate === undefined) return object
-  const other = version === storage ? clone(object) : (version.fromStorage?.(object) ?? object)
+  if (version === storage && definition.decorate === undefined && version.fromStorage === undefined) return object
+  const other = version.fromStorage?.(object) ?? (version === storage ? clone(object) : object)
   const converted = other === object ? { ...object } : other
   if (version !== storage) {
     converted.apiVersion = apiVersion
@@ -61,6 +61,7 @@ export function toStorage(object: KubeObject, { version, storage, definition, st
   const converted = version.toStorage?.(object) ?? object
   converted.apiVersion = storageApiVersion
   converted.kind = storage.kind ?? definition.kind
+  if (definition.custom) return converted
   // What the other version does not know gets its defaults as if it had been left out.
   engines.applyDefaults(converted, storage.schema)
   storage.defaults?.(converted)

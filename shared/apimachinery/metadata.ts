@@ -63,7 +63,7 @@ export function validateMetadata(metadata: ObjectMeta, definition: ResourceDefin
   errors.push(
     ...commonErrors(metadata),
     ...finalizerErrors(metadata.finalizers ?? []),
-    ...standardFinalizerErrors(metadata.finalizers ?? []),
+    ...(definition.plainFinalizers ? [] : standardFinalizerErrors(metadata.finalizers ?? [])),
   )
   return errors
 }

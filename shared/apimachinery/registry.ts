@@ -19,15 +19,34 @@ export interface Endpoint {
   readonly collection: GroupResource
 }
 
+/** Kinds that come and go while the server runs. */
+export interface Kinds {
+  /** Brings the registry up to date; see Registry.refresh. */
+  refresh(maxAge: number): Promise<void>
+}
+
 export class Registry {
   readonly #byPath = new Map<string, Endpoint>()
   readonly #byKind = new Map<string, Endpoint>()
   readonly #byCollection = new Map<string, Endpoint>()
   readonly #definitions = new Map<string, ResourceDefinition>()
   #generation = 0
+  #kinds: Kinds | undefined
 
   constructor(definitions: Iterable<ResourceDefinition> = []) {
     for (const definition of definitions) this.register(definition)
+  }
+
+  follow(kinds: Kinds): void {
+    this.#kinds = kinds
+  }
+
+  /**
+   * Afterwards the registry knows every definition of a custom kind that was acknowledged before the call; with `maxAge` (ms) it may
+   * lack those of that time. Costs one small read when nothing changed.
+   */
+  async refresh(maxAge = 0): Promise<void> {
+    await this.#kinds?.refresh(maxAge)
   }
 
   /** Grows with every change: what is derived from the registry (discovery, OpenAPI) is cached by it. */
@@ -51,7 +70,7 @@ export class Registry {
       if (version.served === false) continue
       const group = version.group ?? definition.group
       const endpoint: Endpoint = {
-        definition,
+        definition: version.own === undefined ? definition : { ...definition, ...version.own },
         version,
         group,
         resource: definition.resource,
@@ -73,8 +92,9 @@ export class Registry {
     this.#generation++
     this.#definitions.delete(key(collection))
     this.#byCollection.delete(key(collection))
-    for (const [path, endpoint] of this.#byPath) if (endpoint.definition === definition) this.#byPath.delete(path)
-    for (const [path, endpoint] of this.#byKind) if (endpoint.definition === definition) this.#byKind.delete(path)
+    const isOld = ({ collection: { group, resource } }: Endpoint) => group === collection.group && resource === collection.resource
+    for (const [path, endpoint] of this.#byPath) if (isOld(endpoint)) this.#byPath.delete(path)
+    for (const [path, endpoint] of this.#byKind) if (isOld(endpoint)) this.#byKind.delete(path)
   }
 
   /** apiVersion as in "apps/v1" or "v1", resource plural. */

@@ -32,11 +32,17 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly storedUpstreamAs?: string
   /** Default: create, delete, deletecollection, get, list, patch, update, watch. */
   readonly verbs?: readonly Verb[]
+  /** Made from a CustomResourceDefinition: looked up anew for every request, and answered in a few ways of its own. */
+  readonly custom?: boolean
+  /** Awaited before a write: rules that few clusters need are no part of a cold start. */
+  load?(): Promise<void>
 
   /** Default: RFC 1123 subdomain. Answers what is wrong with a name (upstream's wording), nothing when it is fine. */
   validateName?(name: string): readonly string[]
   /** Whether metadata.generation is kept: 1 at creation, +1 whenever this says so. Absent: the kind has none, and a client's stays. */
   generation?: (object: T, old: T) => boolean
+  /** Finalizers need no domain of their own in their names. */
+  readonly plainFinalizers?: boolean
   /** PUT (and apply is always able to) creates what is absent. */
   readonly allowCreateOnUpdate?: boolean
   /** PUT without resourceVersion overwrites whatever is there. Default true. */
@@ -99,13 +105,15 @@ export interface VersionDefinition {
   readonly hidden?: boolean
   /** Name in the schema: "io.k8s.api.apps.v1.Deployment". */
   readonly schema: string
+  /** What is otherwise in this version than in the definition (custom resources: columns, subresources, validation ...). */
+  readonly own?: Partial<ResourceDefinition>
   /** Defaults that the schema does not say, in place; the object is of this version. Run after the schema's own. */
   defaults?(object: KubeObject): void
   /** Warning on every use, e.g. "extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment". */
   readonly deprecation?: string
   /** To the storage version and back. Absent for the storage version; apiVersion and kind are set by the core. May change and answer its argument. */
   toStorage?(object: KubeObject): KubeObject
-  /** The argument is shared: must not be changed. */
+  /** The argument is shared: must not be changed. For the storage version of custom resources: what is stored, as its schema is now. */
   fromStorage?(object: KubeObject): KubeObject
   /** Where this version names fields differently in field selectors: its names -> those of selectableFields; no others are known then. */
   readonly fieldLabels?: Readonly<Record<string, string>>

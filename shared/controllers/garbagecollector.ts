@@ -24,6 +24,8 @@ import { unlessGone } from './owners.ts'
 import type { Controller, ControllerContext } from './types.ts'
 import { splitName } from './watches.ts'
 
+/** As old as other views of a reconcile may be. */
+const KINDS_FRESH_MS = 1000
 const FOREGROUND = 'foregroundDeletion'
 const ORPHAN = 'orphan'
 
@@ -51,6 +53,7 @@ function* keys({ type, collection, object, previous }: Change): Iterable<string>
 async function reconcile(key: string, context: ControllerContext): Promise<undefined> {
   const { namespace, name: what } = splitKey(key)
   const { about, name } = splitName(what)
+  await context.registry.refresh(KINDS_FRESH_MS)
   const collector = new Collector(context)
   if (about === 'absent') {
     const slash = name.indexOf('/')
@@ -77,7 +80,7 @@ class Collector {
   }
 
   async owner(namespace: string, reference: OwnerReference): Promise<void> {
-    const endpoint = ownerKind(this.#context, reference)
+    const endpoint = await ownerKind(this.#context, reference)
     // A kind that nobody serves: nobody can tell whether the owner exists.
     if (endpoint === undefined) return
     const owner = await findOwner(this.#context, endpoint, namespace, reference)
@@ -136,7 +139,7 @@ class Collector {
   }
 
   async #fate(object: KubeObject, reference: OwnerReference): Promise<'solid' | 'gone' | 'waiting' | 'unknown'> {
-    const endpoint = ownerKind(this.#context, reference)
+    const endpoint = await ownerKind(this.#context, reference)
     if (endpoint === undefined) return 'unknown'
     const { namespace } = object.metadata
     if (endpoint.definition.namespaced && namespace === undefined) {

@@ -2,6 +2,7 @@
 import { MemoryNotes } from '../store/notes.ts'
 import { clusterRoleAggregationController } from './clusterroleaggregation.ts'
 import { cronJobController } from './cronjob.ts'
+import { customResourceDefinitionController } from './customresourcedefinition.ts'
 import { daemonSetController } from './daemonset.ts'
 import { deploymentController } from './deployment.ts'
 import { disruptionController } from './disruption.ts'
@@ -38,6 +39,7 @@ export interface ControllerServices {
 export const controllersWith = ({ autoscaler }: ControllerServices): readonly Controller[] => [
   clusterRoleAggregationController,
   cronJobController,
+  customResourceDefinitionController,
   daemonSetController,
   deploymentController,
   disruptionController,

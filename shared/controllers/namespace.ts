@@ -21,6 +21,7 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   const namespace = (await context.informer(NAMESPACES)).get(key)?.object as Namespace | undefined
   if (namespace?.metadata.deletionTimestamp === undefined || !namespace.spec?.finalizers?.includes(FINALIZER)) return undefined
   const name = namespace.metadata.name
+  await context.registry.refresh()
 
   const emptied = new Emptying(name, context)
   await emptied.collection(PODS)

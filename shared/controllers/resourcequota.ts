@@ -14,11 +14,14 @@ import { keyOf, splitName } from './watches.ts'
 
 /** "<namespace>/count:<what changed>": the quotas of the namespace that count it are concerned. */
 const COUNT = 'count'
+/** As old as other views of a reconcile may be. */
+const KINDS_FRESH_MS = 1000
 
 async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
   const { namespace, name } = splitKey(key)
   const quotas = await context.informer(RESOURCE_QUOTAS)
   const target = splitName(name)
+  await context.registry.refresh(KINDS_FRESH_MS)
   if (target.about === COUNT) {
     const evaluator = evaluators(context).find(({ endpoint }) => nameOf(endpoint.collection) === target.name)?.evaluator
     if (evaluator === undefined) return undefined

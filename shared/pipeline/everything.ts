@@ -20,6 +20,7 @@ export async function everything({ store, registry, controllers, log }: Everythi
   const dispatch = createDispatch(controllers, (error, controller, { collection, key }) =>
     log.error({ error, controller, collection, key }, 'mapping an object to keys failed'),
   )
+  await registry.refresh()
   const work = new Map<string, WorkItem>()
   for (const collection of watched(controllers, registry)) {
     const { items } = await store.list(collection)

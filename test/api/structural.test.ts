@@ -70,7 +70,7 @@ describe('custom resources', () => {
       make({ size: 1, items: [{ name: 'a' }], extra: { any: { thing: 1 }, closed: { x: '1' } }, byName: { k: { a: '1' } } }),
     )
     expect(unknown).toEqual(
-      ['spec.frob', 'spec.items[0].m', 'spec.extra.closed.y', 'spec.byName.k.c', 'top'].map(
+      ['spec.byName.k.c', 'spec.extra.closed.y', 'spec.frob', 'spec.items[0].m', 'top'].map(
         path => `unknown field ${JSON.stringify(path)}`,
       ),
     )

@@ -17,9 +17,10 @@ export interface TestApi {
 
 const CIDR = '10.96.0.0/24'
 
-export async function startApi(options: BuiltInOptions = {}): Promise<TestApi> {
+/** Several on one store are the environments of one cluster. */
+export async function startApi({ store = new MemoryStore(), ...options }: BuiltInOptions & { store?: MemoryStore } = {}): Promise<TestApi> {
   const { handle } = await createApi({
-    store: new MemoryStore(),
+    store,
     resources: builtInResources({ serviceCidr: CIDR, ...options }),
     legacyApis: options.legacy ?? false,
     serviceCidr: options.serviceCidr ?? CIDR,
@@ -34,7 +35,8 @@ export async function startApi(options: BuiltInOptions = {}): Promise<TestApi> {
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         }),
       )
-      return { code: answer.status, warning: answer.headers.get('warning') ?? '', body: await answer.json() }
+      const isJson = answer.headers.get('content-type') === 'application/json'
+      return { code: answer.status, warning: answer.headers.get('warning') ?? '', body: isJson ? await answer.json() : await answer.text() }
     },
   }
   await api.send('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } })

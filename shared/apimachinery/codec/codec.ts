@@ -35,6 +35,9 @@ export function parse(body: Uint8Array, format: Serialization, expected?: Expect
  */
 export function decode(value: unknown, schema: string, parsed?: Omit<Parsed, 'value'>): Decoded {
   const decoded = decodeValue(value, schemaOf(schema))
+  // Of a custom resource duplicates come first, whatever the document's order.
+  if (parsed !== undefined && !parsed.patched && schemaOf(schema).structural)
+    return { ...decoded, unknown: [...parsed.duplicates, ...decoded.unknown] }
   if (parsed?.patched) return { ...decoded, unknown: [...parsed.duplicates, ...[...decoded.unknown].sort()] }
   if (parsed === undefined || parsed.duplicates.length === 0) return decoded
   const both = [...parsed.duplicates, ...decoded.unknown]

@@ -49,17 +49,27 @@ class Decoder {
 
   /** A custom resource: pruned, with Go's ObjectMeta. */
   structural(value: Members, schema: StructSchema): Members {
-    const report = (path: string) => {
-      if (this.unknown.length < MOST_PROBLEMS) this.unknown.push(`unknown field ${JSON.stringify(path)}`)
-    }
-    const pruned = prune(value, schema, report, (metadata, type, path) => {
-      if (!isObject(metadata)) throw new DecodeError(`json: cannot unmarshal ${kindOf(metadata)} into Go value of type ${type.goName}`)
-      this.#path.push(...path)
-      const decoded = this.struct(metadata, type)
-      this.#path.length -= path.length
-      return decoded
-    })
+    const own: string[] = []
+    const ofMetadata = this.unknown
+    const pruned = prune(
+      value,
+      schema,
+      path => own.push(path),
+      (metadata, type, path) => {
+        if (!isObject(metadata)) throw new DecodeError(`json: cannot unmarshal ${kindOf(metadata)} into Go value of type ${type.goName}`)
+        this.#path.push(...path)
+        // Upstream meets the members in the order of their names here.
+        const decoded = this.struct(Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))), type)
+        this.#path.length -= path.length
+        return decoded
+      },
+    )
     pruned.metadata ??= {}
+    const problems = own
+      .sort()
+      .slice(0, MOST_PROBLEMS)
+      .map(path => `unknown field ${JSON.stringify(path)}`)
+    ofMetadata.unshift(...problems)
     return pruned
   }
 

@@ -42,8 +42,8 @@ export function otherRoots(registry: Registry): Map<string, readonly [path: stri
     ['.well-known/openid-configuration', ['/.well-known/openid-configuration/', '', 'getServiceAccountIssuerOpenIDConfiguration']],
     ['openid/v1/jwks', ['/openid/v1/jwks/', '', 'getServiceAccountIssuerOpenIDKeyset']],
   ])
-  for (const { group } of visible(registry)) {
-    if (group !== '')
+  for (const { group, definition } of visible(registry)) {
+    if (group !== '' && !definition.custom)
       roots.set(`apis/${group}`, [`/apis/${group}/`, `${META}.APIGroup`, `get${group.replaceAll(/[^a-zA-Z]/g, '')}APIGroup`])
   }
   return roots
@@ -111,7 +111,7 @@ export function documentV3(root: string, { registry, descriptions, version }: Do
   for (const endpoint of endpoints ?? []) {
     for (const route of routesOf(endpoint)) paths[route.path] = pathV3(route, tagOf(endpoint), definitions)
   }
-  if (endpoints !== undefined) {
+  if (endpoints?.some(({ definition }) => !definition.custom)) {
     const reference = definitions.reference(`${META}.APIResourceList`)
     const content = Object.fromEntries(BODY_TYPES.map(type => [type, { schema: reference }]))
     paths[`/${root}/`] = {
@@ -188,7 +188,8 @@ export function documentV2({ registry, descriptions, version }: DocumentOptions)
   const definitions = new Definitions('v2', descriptions, kindsByDefinition(endpoints))
   const paths: Json = {}
   for (const endpoint of endpoints) for (const route of routesOf(endpoint)) paths[route.path] = pathV2(route, tagOf(endpoint), definitions)
-  for (const root of endpointsByGroupVersion(registry).keys()) {
+  for (const [root, served] of endpointsByGroupVersion(registry)) {
+    if (served.every(({ definition }) => definition.custom)) continue
     paths[`/${root}/`] = {
       get: {
         description: 'Lists the resources of this group version.',

@@ -71,6 +71,8 @@ export interface NegotiationOptions {
   readonly transforms?: boolean
   /** The answer is a watch. */
   readonly stream?: boolean
+  /** Of a custom resource: only its metadata has a form in protobuf. */
+  readonly custom?: boolean | undefined
 }
 
 const STREAM_FORMATS: readonly Serialization[] = ['json', 'protobuf']
@@ -92,6 +94,7 @@ export function tryNegotiate(request: Request, query: URLSearchParams, options: 
     if (format === undefined || (clause.parameters.get('stream') ?? 'watch') !== 'watch') continue
     const as = transformOf(clause, format)
     if (as === 'unknown' || (as !== undefined && !options.transforms)) continue
+    if (options.custom && format === 'protobuf' && as === undefined) continue
     return { format, as, pretty: clause.parameters.get('pretty') === '1' || isPretty(request, query) }
   }
   return undefined
@@ -150,9 +153,21 @@ const PATCH_TYPES: Readonly<Record<string, PatchContentType>> = {
 
 /** @throws StatusError 415 */
 export function patchType(contentType: string | null): PatchContentType {
-  const found = PATCH_TYPES[(contentType?.split(';')[0] ?? '').trim()]
+  const found = member(PATCH_TYPES, (contentType?.split(';')[0] ?? '').trim())
   if (found === undefined) throw new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {})
   return found
+}
+
+/** Custom resources have no strategic merge, and say what they have instead. @throws StatusError 415 */
+export function customPatchType(contentType: string | null): void {
+  const found = member(PATCH_TYPES, (contentType?.split(';')[0] ?? '').trim())
+  if (found !== undefined && found !== 'strategic') return
+  const taken = Object.keys(PATCH_TYPES).filter(type => PATCH_TYPES[type] !== 'strategic')
+  throw new StatusError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${taken.join(', ')}`,
+  )
 }
 
 export const noExport = () => badRequest('the export parameter, deprecated since v1.14, is no longer supported')

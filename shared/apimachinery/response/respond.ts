@@ -60,13 +60,16 @@ export function answerPlain(responder: Responder, negotiated: Negotiated, code: 
 const notA = (wanted: string, what: string) =>
   new StatusError(406, 'NotAcceptable', `you requested ${wanted}, but the requested object is ${what}`)
 const goType = ({ definition, group }: Endpoint, list: boolean) =>
-  `*${group === '' ? 'core' : (group.split('.')[0] ?? '')}.${definition.kind}${list ? 'List' : ''}`
+  definition.custom
+    ? `*unstructured.Unstructured${list ? 'List' : ''}`
+    : `*${group === '' ? 'core' : (group.split('.')[0] ?? '')}.${definition.kind}${list ? 'List' : ''}`
 
 /** One object of the storage version, in the form asked for. */
 export function answerObject(responder: Responder, negotiated: Negotiated, code: number, object: KubeObject, endpoint: Endpoint): Response {
   const { as } = negotiated
   if (as === undefined) return answerPlain(responder, negotiated, code, toVersion(object, endpoint))
   if (as.kind === 'PartialObjectMetadata') return answerPlain(responder, negotiated, code, partialOf(object, as.version))
+  if (as.kind === 'PartialObjectMetadataList' && endpoint.definition.custom) throw new StatusError(500, '', 'content is not a list')
   if (as.kind === 'PartialObjectMetadataList') throw notA(as.kind, `not a list (${goType(endpoint, false)})`)
   const table = tableOf([object], { resourceVersion: object.metadata.resourceVersion }, endpoint, {
     version: as.version,
@@ -83,7 +86,10 @@ export function answerList(responder: Responder, negotiated: Negotiated, listed:
   const metadata: ListMeta = { resourceVersion: listed.resourceVersion }
   if (listed.continue !== undefined) metadata.continue = listed.continue
   if (listed.remainingItemCount !== undefined) metadata.remainingItemCount = listed.remainingItemCount
-  if (as === undefined) return answerPlain(responder, negotiated, 200, listOf(listed.items, metadata, endpoint))
+  if (as === undefined) {
+    if (endpoint.definition.custom) metadata.continue ??= ''
+    return answerPlain(responder, negotiated, 200, listOf(listed.items, metadata, endpoint))
+  }
   if (as.kind === 'PartialObjectMetadata') throw notA(as.kind, `a list (${goType(endpoint, true)})`)
   if (as.kind === 'PartialObjectMetadataList') {
     const items = listed.items.map(item => partialOf(item, as.version))
@@ -104,7 +110,7 @@ export function answerList(responder: Responder, negotiated: Negotiated, listed:
   return answerPlain(responder, negotiated, 200, table)
 }
 
-/** Items of built-in kinds carry no kind and apiVersion inside a list. */
+/** Items of built-in kinds carry no kind and apiVersion inside a list, those of custom ones do. */
 export function listOf(items: readonly KubeObject[], metadata: ListMeta, endpoint: Endpoint): object {
   const { definition, apiVersion, kind } = endpoint
   return {
@@ -112,6 +118,7 @@ export function listOf(items: readonly KubeObject[], metadata: ListMeta, endpoin
     apiVersion,
     metadata,
     items: items.map(item => {
+      if (definition.custom) return toVersion(item, endpoint)
       const { kind: _kind, apiVersion: _apiVersion, ...rest } = toVersion(item, endpoint)
       return rest
     }),

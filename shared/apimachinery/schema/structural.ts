@@ -111,6 +111,9 @@ function struct(schema: JsonSchema, name: string, goName: string, isObject: bool
   }
 }
 
+/** The type of a schema inside a custom resource. */
+export const typeOfSchema = (schema: JsonSchema): Schema => typeOf(schema)
+
 function typeOf(schema: JsonSchema): Schema {
   const nullable = schema.nullable === true
   if (schema['x-kubernetes-int-or-string']) return { type: 'intOrString', goName: 'intstr.IntOrString', nullable }

@@ -1,10 +1,10 @@
 // Requests for resources: from path and method to the verb.
 import type { Target } from '../machinery.ts'
 import type { Endpoint } from '../registry.ts'
-import { checkAccept, negotiate, noExport, patchType, STREAMS, SUPPORTED } from '../request/negotiation.ts'
+import { checkAccept, customPatchType, negotiate, noExport, patchType, STREAMS, SUPPORTED } from '../request/negotiation.ts'
 import { parseListOptions } from '../request/options.ts'
 import { ALL_VERBS, type Verb } from '../resource.ts'
-import { answerList } from '../response/respond.ts'
+import { answerList, answerText } from '../response/respond.ts'
 import { answerWatch } from '../response/watch-stream.ts'
 import * as status from '../status-error.ts'
 import { listObjects, selectionOf } from '../verbs/list.ts'
@@ -19,16 +19,25 @@ export async function handleResource(call: ResourceRequest, endpoint: Endpoint):
   const { info, responder } = call
   const { definition } = endpoint
   const namespace = definition.resource === 'namespaces' && definition.group === '' ? '' : info.namespace
-  if (definition.namespaced ? info.named && namespace === '' : namespace !== '') throw status.unknownPath()
+  if (definition.namespaced ? info.named && namespace === '' : namespace !== '') {
+    if (definition.custom) return answerText(responder, 404, '404 page not found\n')
+    throw status.unknownPath()
+  }
+  if (definition.custom && isNoWrite(call, definition.namespaced)) return answerText(responder, 404, '404 page not found\n')
   const target: Target = { endpoint, namespace, name: info.named ? info.name : '' }
+  if (definition.custom && call.request.method === 'PATCH') customPatchType(call.request.headers.get('content-type'))
   if (info.subresource !== '') return handleSubresource(call, target)
   checkMethod(call, target)
   if (endpoint.version.deprecation !== undefined) responder.warnings.add(endpoint.version.deprecation)
   if (call.request.method === 'PATCH') patchType(call.request.headers.get('content-type'))
-  checkAccept(call.request, info.named ? SUPPORTED : [...SUPPORTED, ...STREAMS])
+  if (!definition.custom) checkAccept(call.request, info.named ? SUPPORTED : [...SUPPORTED, ...STREAMS])
   if (call.query.has('export')) throw noExport()
   return handleVerb(call, target)
 }
+
+/** A write to the collection in all namespaces. */
+const isNoWrite = ({ request, info }: ResourceRequest, namespaced: boolean) =>
+  namespaced && !info.named && info.namespace === '' && request.method !== 'GET' && request.method !== 'HEAD'
 
 function checkMethod({ request, info }: ResourceRequest, { endpoint, namespace }: Target): void {
   const { definition } = endpoint
@@ -39,6 +48,7 @@ function checkMethod({ request, info }: ResourceRequest, { endpoint, namespace }
   else if (info.named) verb = ({ GET: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' } as const)[method]
   else if (method === 'GET') verb = 'list'
   else if (!definition.namespaced || namespace !== '') verb = ({ POST: 'create', DELETE: 'deletecollection' } as const)[method]
+  if (definition.custom && !info.named && (method === 'PUT' || method === 'PATCH')) throw status.badRequest('name must be provided')
   if (verb === undefined || !verbs.includes(verb)) throw status.badMethod()
 }
 
@@ -71,7 +81,7 @@ async function list(call: ResourceRequest, target: Target): Promise<Response> {
   const options = parseListOptions(query, info.watchPrefix)
   if (options.watch) {
     if (!(definition.verbs ?? ALL_VERBS).includes('watch')) throw status.methodNotAllowed(collection, 'watch')
-    const negotiated = negotiate(call.request, query, { transforms: true, stream: true })
+    const negotiated = negotiate(call.request, query, { transforms: true, stream: true, custom: definition.custom })
     if (negotiated.as?.kind === 'PartialObjectMetadataList') throw status.notAcceptable(STREAMS)
     const controller = new AbortController()
     const seconds = options.timeoutSeconds ?? 0
@@ -86,7 +96,7 @@ async function list(call: ResourceRequest, target: Target): Promise<Response> {
     const events = await watchObjects(machinery, target, options, controller.signal, responder.now + limit)
     return answerWatch(responder, negotiated, events, target.endpoint, () => machinery.now(), abort)
   }
-  const negotiated = negotiate(call.request, query, TRANSFORMS)
+  const negotiated = negotiate(call.request, query, { ...TRANSFORMS, custom: definition.custom })
   if (definition.virtualList !== undefined) {
     const selection = selectionOf(target, options)
     const made = await definition.virtualList(contextOf(call), target.namespace, selection.name)

@@ -5,6 +5,7 @@ import { ANONYMOUS, type Authenticator, type Authorizer, InvalidCredentialsError
 import type { UserInfo } from '../context.ts'
 import type { Machinery } from '../machinery.ts'
 import { member } from '../objects.ts'
+import type { Endpoint } from '../registry.ts'
 import { checkAccept, MEDIA_TYPES } from '../request/negotiation.ts'
 import { parseRequest, type RequestInfo } from '../request/request-info.ts'
 import { answerError, answerPlain, answerText, type Responder } from '../response/respond.ts'
@@ -45,6 +46,8 @@ export interface ServerOptions {
   /** Told of answers 500 and above that are our own defects. */
   onError?(error: unknown, request: Request): void
 }
+
+const DEFINITIONS = 'apiextensions.k8s.io'
 
 export type Handler = (request: Request) => Promise<Response>
 
@@ -110,9 +113,26 @@ class Server {
     await this.#authorize(user, info)
     if (!info.isResource) return this.#path(request, url, responder)
     const { machinery, maxWatch } = this.#options
-    const endpoint = machinery.registry.find(info.apiVersion, info.resource)
+    let endpoint = machinery.registry.find(info.apiVersion, info.resource)
+    const isDefinition = info.group === DEFINITIONS
+    // What is built in is always there; everything else is as its definition is now, whoever wrote that.
+    if (endpoint === undefined || endpoint.definition.custom || isDefinition) {
+      await machinery.registry.refresh()
+      endpoint = machinery.registry.find(info.apiVersion, info.resource)
+    }
     if (endpoint === undefined) return this.#unknownResource(info, responder)
-    return handleResource({ machinery, request, info, query: url.searchParams, user, responder, maxWatch }, endpoint)
+    const response = await handleResource({ machinery, request, info, query: url.searchParams, user, responder, maxWatch }, endpoint)
+    if (isDefinition && request.method !== 'GET') await this.#settle(request)
+    return response
+  }
+
+  /** A definition was written, and that is acknowledged whatever becomes of this: whoever looks at definitions next would do the same. */
+  async #settle(request: Request): Promise<void> {
+    try {
+      await this.#options.machinery.registry.refresh()
+    } catch (error) {
+      this.#options.onError?.(error, request)
+    }
   }
 
   async #user(request: Request, info: RequestInfo): Promise<UserInfo> {
@@ -141,13 +161,18 @@ class Server {
 
   /** 404: as text where not even the group is known. */
   #unknownResource(info: RequestInfo, responder: Responder): Response {
-    const known = info.group === '' || this.#discovery.groups().some(({ group }) => group === info.group)
+    const known =
+      info.group === '' ||
+      this.#discovery
+        .groups()
+        .some(({ group, versions }) => group === info.group && !versions.every(({ endpoints }) => endpoints.every(isCustom)))
     if (known) throw status.unknownPath()
     return answerText(responder, 404, '404 page not found\n')
   }
 
   async #path(request: Request, url: URL, responder: Responder): Promise<Response> {
     const path = url.pathname
+    if (path === '/' || under(path, '/apis') || under(path, '/openapi')) await this.#options.machinery.registry.refresh()
     const missing = () => answerText(responder, 404, '404 page not found\n')
     if (path === '/api' || path === '/api/') return this.#discovery.root(request, responder, 'api')
     if (path === '/apis' || path === '/apis/') return this.#discovery.root(request, responder, 'apis')
@@ -196,6 +221,8 @@ interface Call {
   /** Once it is known. */
   info: RequestInfo | undefined
 }
+
+const isCustom = ({ definition }: Endpoint) => definition.custom === true
 
 const under = (path: string, prefix: string) => path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 

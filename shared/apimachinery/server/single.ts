@@ -1,6 +1,6 @@
 // get, create, update and patch: one object.
 import type { Target } from '../machinery.ts'
-import { negotiate, patchType } from '../request/negotiation.ts'
+import { type NegotiationOptions, negotiate, patchType } from '../request/negotiation.ts'
 import { parseWriteOptions } from '../request/options.ts'
 import { answerObject, answerPlain } from '../response/respond.ts'
 import * as status from '../status-error.ts'
@@ -12,8 +12,10 @@ import { checkName, updateObject } from '../verbs/update.ts'
 import { readBody } from './body.ts'
 import { bodyObject, contextOf, type ResourceRequest, TRANSFORMS, userAgent } from './call.ts'
 
+const transformsOf = ({ endpoint }: Target): NegotiationOptions => ({ ...TRANSFORMS, custom: endpoint.definition.custom })
+
 export async function answerGet(call: ResourceRequest, target: Target): Promise<Response> {
-  const negotiated = negotiate(call.request, call.query, TRANSFORMS)
+  const negotiated = negotiate(call.request, call.query, transformsOf(target))
   const { definition } = target.endpoint
   if (definition.virtualList !== undefined) {
     const objects = await definition.virtualList(contextOf(call), target.namespace, target.name)
@@ -27,7 +29,7 @@ export async function answerGet(call: ResourceRequest, target: Target): Promise<
 
 export async function answerCreate(call: ResourceRequest, target: Target): Promise<Response> {
   const { definition } = target.endpoint
-  const negotiated = negotiate(call.request, call.query, definition.virtual === undefined ? TRANSFORMS : {})
+  const negotiated = negotiate(call.request, call.query, definition.virtual === undefined ? transformsOf(target) : {})
   const [object, context] = await bodyObject(call, target.endpoint, 'CreateOptions')
   const created = await createObject(call.machinery, target, object, context)
   if (definition.virtual !== undefined && created.kind !== definition.kind) return answerPlain(call.responder, negotiated, 201, created)
@@ -35,7 +37,7 @@ export async function answerCreate(call: ResourceRequest, target: Target): Promi
 }
 
 export async function answerUpdate(call: ResourceRequest, target: Target, part: string | undefined): Promise<Response> {
-  const negotiated = negotiate(call.request, call.query, TRANSFORMS)
+  const negotiated = negotiate(call.request, call.query, transformsOf(target))
   const [object, context] = await bodyObject(call, target.endpoint, 'UpdateOptions')
   checkName(object, target)
   // Whoever loses the race tries again with what was sent, which the first try has changed.
@@ -61,7 +63,7 @@ function onceThenCopies(object: KubeObject): () => KubeObject {
 export async function answerPatch(call: ResourceRequest, target: Target, part: string | undefined): Promise<Response> {
   const { machinery, request, query } = call
   const type = patchType(request.headers.get('content-type'))
-  const negotiated = negotiate(request, query, TRANSFORMS)
+  const negotiated = negotiate(request, query, transformsOf(target))
   const body = await readBody(request)
   const options = parseWriteOptions('PatchOptions', query, userAgent(request), type === 'apply')
   const context = contextOf(call, options)

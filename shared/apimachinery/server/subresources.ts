@@ -29,6 +29,7 @@ export async function handleSubresource(call: ResourceRequest, target: Target): 
   const found = member(definition.actions, subresource)
   const action = found?.servedIn?.includes(target.endpoint.apiVersion) === false ? undefined : found
   if (action !== undefined && (info.rest === '' || info.rest === '/' || action.anyPath === true)) return handleAction(call, target, action)
+  if (definition.custom) checkCustom(call, target)
   if (info.rest !== '' && info.rest !== '/') throw status.unknownPath()
   const named = member(definition.parts, subresource)
   const part = named?.internal === true ? undefined : named
@@ -46,6 +47,18 @@ export async function handleSubresource(call: ResourceRequest, target: Target): 
   if (info.verb === 'get') return answerGet(call, target)
   return info.verb === 'update' ? answerUpdate(call, target, subresource) : answerPatch(call, target, subresource)
 }
+
+/** Custom resources answer in words of their own for what they have not. @throws StatusError 404, 405 */
+function checkCustom({ info, request }: ResourceRequest, { endpoint, name }: Target): void {
+  const { definition, collection } = endpoint
+  const { subresource } = info
+  const isServed = subresource === 'scale' ? definition.scale !== undefined : member(definition.parts, subresource) !== undefined
+  if (!isServed) throw status.notFound(collection, name)
+  const verb = member(VERBS, request.method)
+  if (verb !== undefined) throw status.methodNotAllowed(collection, verb)
+}
+
+const VERBS: Readonly<Record<string, string>> = { POST: 'create', DELETE: 'delete' }
 
 async function handleScale(call: ResourceRequest, target: Target): Promise<Response> {
   const { machinery, request, query, responder } = call

@@ -23,6 +23,7 @@ const GENERATE_ATTEMPTS = 8
 export async function createObject(machinery: Machinery, target: Target, object: KubeObject, context: RequestContext): Promise<KubeObject> {
   const { endpoint, namespace } = target
   const { definition } = endpoint
+  if (definition.load !== undefined) await definition.load()
   checkNamespace(object, target)
   if (definition.namespaced) object.metadata.namespace = namespace
   else delete object.metadata.namespace

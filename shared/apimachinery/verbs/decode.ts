@@ -3,9 +3,10 @@
 import { warningsOf } from '../codec/warnings.ts'
 import type { FieldValidation, RequestContext } from '../context.ts'
 import { DecodeError, type Engines, type Parsed, type Serialization } from '../engines.ts'
+import { invalid } from '../field-error.ts'
 import type { Endpoint } from '../registry.ts'
 import { findKind } from '../schema/schemas.ts'
-import { badRequest, type StatusError } from '../status-error.ts'
+import { badRequest, invalid as invalidStatus, type StatusError } from '../status-error.ts'
 import type { KubeObject } from '../types.ts'
 
 /** What a body must be. */
@@ -13,11 +14,18 @@ export interface Expected {
   readonly apiVersion: string
   readonly kind: string
   readonly schema: string
+  /** A custom resource: its kind is looked at by validation, and it must say what it is. */
+  readonly custom?: boolean
   /** Other types that the same path takes (policy/v1beta1 Eviction beside v1). */
   readonly alternatives?: readonly { readonly apiVersion: string; readonly kind: string; readonly schema: string }[]
 }
 
-export const expectedOf = ({ apiVersion, kind, version }: Endpoint): Expected => ({ apiVersion, kind, schema: version.schema })
+export const expectedOf = ({ apiVersion, kind, version, definition }: Endpoint): Expected => ({
+  apiVersion,
+  kind,
+  schema: version.schema,
+  ...(definition.custom ? { custom: true } : {}),
+})
 
 const SUMMARY_BYTES = 30
 // The name that this build of the scheme goes by in messages; upstream prints a source line.
@@ -83,6 +91,7 @@ export function decodeValue(
       )
     }
   }
+  if (expected.custom) checkIdentity(sent, expected, parsed.patched === true, unrecognized)
   const apiVersion = (sent.apiVersion as string | null | undefined) || expected.apiVersion
   const kind = (sent.kind as string | null | undefined) || expected.kind
   if (apiVersion.split('/').length > 2) throw unrecognized(`unexpected GroupVersion string: ${apiVersion}`)
@@ -106,6 +115,25 @@ export function decodeValue(
   if (forgetsOwners) decoded.object.metadata.managedFields = [{}]
   reportProblems(decoded.unknown, decoded.warnings, context.fieldValidation, context, kind, apiVersion, expected)
   return decoded.object
+}
+
+/** A custom resource says what it is, and what it says must be right. @throws StatusError 400, 422 */
+function checkIdentity(
+  sent: Record<string, unknown>,
+  expected: Expected,
+  patched: boolean,
+  unrecognized: (why: string) => StatusError,
+): void {
+  const { apiVersion = '', kind = '' } = sent as { apiVersion?: string; kind?: string }
+  if (kind === '') throw unrecognized(`Object 'Kind' is missing in '${JSON.stringify(sent)}'`)
+  const name = (sent.metadata as { name?: string } | undefined)?.name ?? ''
+  const wrong = (field: string, value: string, wanted: string) =>
+    invalidStatus(groupOf(expected.apiVersion), kind, name, [invalid(field, value, `must be ${wanted}`)])
+  if (apiVersion !== expected.apiVersion) {
+    if (patched) throw wrong('apiVersion', apiVersion, expected.apiVersion)
+    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`)
+  }
+  if (kind !== expected.kind) throw wrong('kind', kind, expected.kind)
 }
 
 function reportProblems(

@@ -96,7 +96,7 @@ export async function patchObject(
 
 /** The current object (shared) with the patch, decoded and with the schema's defaults. @throws StatusError */
 export function patched(engines: Engines, current: KubeObject, patch: Patch, expected: Expected, context: RequestContext): KubeObject {
-  const value = applyTo(engines, current, patch, expected.schema)
+  const value = applyTo(engines, current, patch, expected)
   const invalid = (why: string) =>
     status.invalid('', '', '', [
       { type: 'FieldValueInvalid', field: 'patch', message: `Invalid value: ${printValue(JSON.stringify(value))}: ${why}` },
@@ -114,7 +114,7 @@ export function patched(engines: Engines, current: KubeObject, patch: Patch, exp
   return object
 }
 
-function applyTo(engines: Engines, current: KubeObject, { type, body }: Patch, schema: string): unknown {
+function applyTo(engines: Engines, current: KubeObject, { type, body }: Patch, { schema, custom }: Expected): unknown {
   try {
     if (type === 'json') return engines.jsonPatch(current, body)
     if (type === 'merge') return engines.mergePatch(current, body)
@@ -122,6 +122,8 @@ function applyTo(engines: Engines, current: KubeObject, { type, body }: Patch, s
   } catch (error) {
     if (!(error instanceof PatchError)) throw error
     if (error.code === 400) throw status.badRequest(error.message)
+    if (error.code === 422 && custom)
+      throw new StatusError(422, 'Invalid', 'the server rejected our request due to an error in our request', {})
     if (error.code === 422) throw new StatusError(422, 'Invalid', error.message, {})
     throw new StatusError(error.code, '', error.message)
   }

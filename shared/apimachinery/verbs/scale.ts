@@ -147,6 +147,7 @@ export async function updateScale(
         const parent = current as KubeObject
         const scale = await request.desired(scaleOf(parent, strategy))
         const errors = validateScale(scale)
+        if (errors.length > 0 && target.endpoint.definition.custom) throw customInvalid(scale, target, strategy)
         if (errors.length > 0) throw status.invalid('autoscaling', 'Scale', target.name, errors)
         if (scale.metadata.uid && scale.metadata.uid !== parent.metadata.uid) {
           throw status.conflict(
@@ -187,6 +188,12 @@ function withScale(parent: KubeObject, scale: KubeObject, { endpoint }: Target, 
   object.metadata.resourceVersion = resourceVersion
   object.metadata.managedFields = ownersOfParent(object.metadata.managedFields ?? [], managedFields, endpoint.apiVersion)
   return object
+}
+
+/** A custom resource's number stands somewhere in it, and the error says where. */
+function customInvalid({ spec }: Scale, { endpoint, name }: Target, { path = ['spec', 'replicas'] }: ScaleStrategy): status.StatusError {
+  const { group, kind } = endpoint.definition
+  return status.invalid(group, kind, name, [invalid(`.${path.join('.')}`, spec.replicas, 'should be a non-negative integer')])
 }
 
 function validateScale({ spec }: Scale): FieldError[] {

@@ -55,6 +55,7 @@ export async function updateObject(
 ): Promise<Updated> {
   const { collection, definition } = target.endpoint
   const key = keyOf(target)
+  if (definition.load !== undefined) await definition.load()
   const early = await updateRemembered(machinery, target, request, context)
   if (early !== undefined) return early
   let current = await machinery.store.get(collection, key)
@@ -65,7 +66,7 @@ export async function updateObject(
     }
     checkUid(request.uid, current, target)
     const wanted = await request.desired(toVersion(current.object, target.endpoint))
-    const unconditional = setRevision(wanted, current, target)
+    const unconditional = setRevision(wanted, current, target, request)
     try {
       const { object } = await replace(machinery, target, request, wanted, current, context)
       return { object, created: false }
@@ -97,7 +98,7 @@ async function updateRemembered(
   try {
     checkUid(request.uid, remembered, target)
     const wanted = await request.desired(toVersion(remembered.object, target.endpoint))
-    setRevision(wanted, remembered, target)
+    setRevision(wanted, remembered, target, request)
     const { object, written } = await replace(machinery, target, request, wanted, remembered, context)
     return written ? { object, created: false } : undefined
   } catch {
@@ -129,7 +130,7 @@ const uidConflict = ({ endpoint, namespace, name }: Target, wanted: string, foun
   status.conflict(
     endpoint.collection,
     name,
-    `StorageError: invalid object, Code: 4, Key: /registry/${endpoint.resource}/${namespace === '' ? '' : `${namespace}/`}${name}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`,
+    `StorageError: invalid object, Code: 4, Key: /registry/${endpoint.definition.custom ? `${endpoint.group}/` : ''}${endpoint.resource}/${namespace === '' ? '' : `${namespace}/`}${name}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`,
   )
 
 function checkUid(wanted: string | undefined, { object }: Stored, target: Target): void {
@@ -138,13 +139,13 @@ function checkUid(wanted: string | undefined, { object }: Stored, target: Target
 }
 
 /** Compares the revision that the new object carries; answers whether it carried none. In place. @throws StatusError */
-function setRevision(wanted: KubeObject, current: Stored, { endpoint, name }: Target): boolean {
+function setRevision(wanted: KubeObject, current: Stored, { endpoint, name }: Target, request: UpdateRequest): boolean {
   const text = wanted.metadata.resourceVersion ?? ''
   const wrong = text === '' ? undefined : unsignedError(text)
   if (wrong !== undefined) throw new StatusError(500, '', wrong)
   const newest = String(current.revision)
   if (text === '' || Number(text) === 0) {
-    if (endpoint.definition.allowUnconditionalUpdate === false) {
+    if (endpoint.definition.allowUnconditionalUpdate === false && request.trackedAs !== 'scale') {
       // Upstream puts the plural where other messages have the kind.
       throw status.invalid(endpoint.definition.group, endpoint.resource, name, [
         invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
@@ -260,7 +261,8 @@ function validateUpdate(
   const { definition } = endpoint
   const metadataErrors = validateMetadataUpdate(object.metadata, old.metadata)
   // Upstream looks at metadata twice, once for every kind and once in the kind's own rules, and lists each cause twice.
-  const errors: FieldError[] = [...metadataErrors, ...metadataErrors, ...standardFinalizerErrors(object.metadata.finalizers ?? [])]
+  const finalizerErrors = definition.plainFinalizers ? [] : standardFinalizerErrors(object.metadata.finalizers ?? [])
+  const errors: FieldError[] = [...metadataErrors, ...metadataErrors, ...finalizerErrors]
   if (part === undefined) errors.push(...(definition.validateUpdate?.(object, old, context) ?? []))
   else errors.push(...(part.validate?.(object, old, context) ?? []))
   if (errors.length > 0) throw status.invalid(definition.group, definition.kind, name, errors)

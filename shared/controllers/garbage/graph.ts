@@ -60,8 +60,13 @@ export const dependentsOfKind = (context: ControllerContext, namespace: string, 
   collect(context, BY_OWNER_KIND, kindValue(namespace, group, kind))
 
 /** The kind that a reference names, if somebody serves it. */
-export const ownerKind = ({ registry }: ControllerContext, { apiVersion, kind }: OwnerReference): Endpoint | undefined =>
-  registry.findKind(apiVersion, kind)
+export async function ownerKind({ registry }: ControllerContext, { apiVersion, kind }: OwnerReference): Promise<Endpoint | undefined> {
+  const known = registry.findKind(apiVersion, kind)
+  if (known !== undefined) return known
+  // Before anything is left alone for good: it may be a kind that came a moment ago.
+  await registry.refresh()
+  return registry.findKind(apiVersion, kind)
+}
 
 /** The owner that a reference in this namespace names; undefined when there is none of that name and UID. */
 export async function findOwner(

@@ -8,7 +8,7 @@ const folder = mkdtempSync(join(tmpdir(), 'zeroplane-bundle-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** KiB. A person waits for api alone; dispatch knows every controller for its watches, reconcile has everything that is not the API's surface. */
-const BUDGETS: Record<FunctionName, number> = { api: 1024, dispatch: 640, reconcile: 1152, tasks: 1024, tick: 1024 }
+const BUDGETS: Record<FunctionName, number> = { api: 1024, dispatch: 640, reconcile: 1152, tasks: 1024, tick: 640 }
 
 test('every function is bundled, and what a cold start reads stays within its budget', async () => {
   const bundles = await bundleFunctions(folder)

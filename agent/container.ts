@@ -27,7 +27,7 @@ export interface ContainerContext {
   /** What the container's image says about its process. */
   image(container: string): ImageDefaults
   /** A container is about to run, for the first time or again. */
-  starting?(again: boolean): void
+  starting?(again: boolean): Promise<void>
   /** Resolves when nothing new is sent to the pod any more, as far as that can be known. */
   drained?(): Promise<void>
   /** A container that should run again never can: the pod needs another task. */
@@ -165,7 +165,8 @@ export class Container {
     await this.#holderReady
     if (this.#stopping) return this.#finish()
     this.#attempt++
-    this.#context.starting?.(this.#attempt > 0)
+    await this.#context.starting?.(this.#attempt > 0)
+    if (this.#stopping) return this.#finish()
     const { terminationMessagePath, terminationMessagePolicy } = this.plan
     this.#holder.start(
       this.#attempt,

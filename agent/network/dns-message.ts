@@ -192,11 +192,11 @@ class Writer {
   }
 
   /** What a name ends in and was written before is pointed to. */
-  name(name: string) {
+  name(name: string, compress = true) {
     let rest = name
     while (rest !== '') {
       const key = rest.toLowerCase()
-      const known = this.#names.get(key)
+      const known = compress ? this.#names.get(key) : undefined
       if (known !== undefined) return this.uint16(0xc000 | known)
       if (this.length < 0x3fff) this.#names.set(key, this.length)
       const dot = rest.indexOf('.')
@@ -232,7 +232,8 @@ class Writer {
         this.uint16(record.priority)
         this.uint16(record.weight)
         this.uint16(record.port)
-        return this.name(record.target)
+        // RFC 2782: not compressed.
+        return this.name(record.target, false)
       case 'TXT':
         return this.bytes(Buffer.concat([Buffer.from([record.text.length]), Buffer.from(record.text, 'latin1')]))
       case 'SOA':

@@ -34,6 +34,8 @@ export interface PodNetworkOptions {
   pushed(): boolean
   event(event: Omit<AgentEvent, 'id'>): void
   log(message: string): void
+  /** Tests have their own. */
+  readonly dnsPort?: number
 }
 
 const API_SERVICE = 'default/kubernetes'
@@ -56,6 +58,8 @@ export class PodNetwork {
   readonly #watchers = new Set<() => void>()
   #pod: PodPlan | undefined
   #dns: DnsServer | undefined
+  /** Settles when the name service is there, or it is known that it cannot be. */
+  #named: Promise<void> = Promise.resolve()
   #reported: KnownServices = {}
   #restarts = 0
   #paused = false
@@ -90,13 +94,14 @@ export class PodNetwork {
       const serves = this.#reserved().has(DNS_PORT)
       this.#writeFiles(pod, !serves)
       if (serves) this.#withoutDns('the pod itself serves port 53')
-      else void this.#listenDns(pod)
+      else this.#named = this.#listenDns(pod)
     }
     this.#update()
   }
 
-  /** A container is about to run, for the first time or again. */
-  starting(again: boolean) {
+  /** A container is about to run, for the first time or again. It may when this resolves. */
+  async starting(again: boolean): Promise<void> {
+    await this.#named
     if (!again) return
     this.#paused = true
     this.#cancelPause()
@@ -251,9 +256,10 @@ export class PodNetwork {
   }
 
   async #listenDns(pod: PodPlan) {
-    const { log } = this.#options
+    const { log, dnsPort: port } = this.#options
+    const { dnsAddress: address } = pod.network
     try {
-      this.#dns = await DnsServer.listen({ address: pod.network.dnsAddress, names: this.#names(pod), upstream: this.#upstream, log })
+      this.#dns = await DnsServer.listen({ address, port, names: this.#names(pod), upstream: this.#upstream, log })
     } catch (error) {
       this.#writeFiles(pod, false)
       this.#withoutDns((error as Error).message)

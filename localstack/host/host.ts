@@ -8,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { request } from 'node:https'
 import { fileURLToPath } from 'node:url'
+import { apiAddress } from '../../shared/pods/network-plan.ts'
 import { type LocalAws, startAws } from '../aws/index.ts'
 import { listenApi } from './api-server.ts'
 import { serverCertificate } from './certificates.ts'
@@ -74,7 +75,12 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
   step.say('starting')
   const aws = await startLocalAws(options, folder, database?.port, undo)
   const containers = containerSide(aws.ecs)
-  const certificate = await serverCertificate(folder.path('pki'), [...NAMES, containers.hostName], Date.now())
+  // Agents listen for the API and pass on what comes: its certificate is what clients in pods see.
+  const certificate = await serverCertificate(
+    folder.path('pki'),
+    [...NAMES, apiAddress(options.serviceCidr), containers.hostName],
+    Date.now(),
+  )
   setAwsEnvironment(aws.endpoint, aws.identity.region, database && `http://127.0.0.1:${database.port}`)
   const [provisioned] = await all(provisionPipeline(aws), database?.ready)
   signal.throwIfAborted()

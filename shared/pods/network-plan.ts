@@ -33,7 +33,7 @@ export function networkPlan(pod: Pod, kubernetes: Service | undefined): NetworkP
   const fqdn = fqdnOf(pod)
   const hostname = hostnameOf(pod)
   return {
-    dnsAddress: clusterAddress(kubernetes, DNS_OCTET),
+    dnsAddress: clusterAddress(kubernetes?.spec?.clusterIP, DNS_OCTET),
     dnsPolicy: dnsPolicy === 'None' || dnsPolicy === 'Default' ? dnsPolicy : 'ClusterFirst',
     nameservers: dnsConfig?.nameservers ?? [],
     searches: dnsConfig?.searches ?? [],
@@ -41,23 +41,25 @@ export function networkPlan(pod: Pod, kubernetes: Service | undefined): NetworkP
     hostname: setHostnameAsFQDN && fqdn ? fqdn.slice(0, fqdn.indexOf('.')) : hostname,
     fqdn,
     hostAliases: (hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),
-    api: { address: clusterAddress(kubernetes, API_OCTET), port: API_PORT },
+    api: { address: clusterAddress(kubernetes?.spec?.clusterIP, API_OCTET), port: API_PORT },
   }
 }
 
 /** Only addresses of the loopback can be listened on without rights; another range of Services has its stand-ins there. */
-function clusterAddress(kubernetes: Service | undefined, octet: number): string {
-  const address = kubernetes?.spec?.clusterIP
-  const base = address?.startsWith('127.') ? address : '127.128.0.1'
+function clusterAddress(address: string | undefined, octet: number): string {
+  const base = address?.startsWith('127.') ? address : '127.128.0.0'
   return `${base.slice(0, base.lastIndexOf('.'))}.${octet}`
 }
+
+/** Where pods find the API, for the certificate that they see there. */
+export const apiAddress = (serviceCidr: string) => clusterAddress(serviceCidr.split('/')[0], API_OCTET)
 
 /** The API's own Service with the port that pods shall use: what its variables are made of. */
 export const asPodsSeeIt = (kubernetes: Service): Service => ({
   ...kubernetes,
   spec: {
     ...kubernetes.spec,
-    clusterIP: clusterAddress(kubernetes, API_OCTET),
+    clusterIP: clusterAddress(kubernetes.spec?.clusterIP, API_OCTET),
     ports: kubernetes.spec?.ports?.map(port => ({ ...port, port: API_PORT })),
   },
 })

@@ -123,7 +123,7 @@ export async function runScale({ replicas, log = quiet }: ScaleOptions): Promise
     const cpu = process.cpuUsage()
     const begin = performance.now()
     await client.create(DEPLOYMENTS, deployment(replicas))
-    const progress = setInterval(() => log.debug({ running, ...writes }, 'progress'), 1000)
+    const progress = setInterval(() => log.debug({ running, ...writes, cpu: process.cpuUsage(cpu).user / 1e6 }, 'progress'), 1000)
     await all.promise
     clearInterval(progress)
     stop()

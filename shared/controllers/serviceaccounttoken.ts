@@ -14,6 +14,9 @@ const ACCOUNT_UID = 'kubernetes.io/service-account.uid'
 /** These tokens end with their Secret, not by time. */
 const LIFETIME_S = 10 * 365 * 24 * 3600
 
+/** Config map with the certificate authority, in every namespace. */
+const AUTHORITY = 'kube-root-ca.crt'
+
 const BY_ACCOUNT = 'account'
 
 const accountOf = (object: KubeObject): string | undefined =>
@@ -30,6 +33,10 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
     })
     return { also: secrets.byIndex(BY_ACCOUNT, objectKey(namespace, target.name)).map(({ object }) => keyOf(object)) }
   }
+  if (target.about === 'authority') {
+    const tokens = secrets.list(`${namespace}/`).filter(({ object }) => accountOf(object) !== undefined)
+    return { also: tokens.map(({ object }) => keyOf(object)) }
+  }
   const secret = secrets.get(key)?.object as Secret | undefined
   const accountName = secret === undefined ? undefined : accountOf(secret)
   if (secret === undefined || accountName === undefined || secret.metadata.deletionTimestamp !== undefined) return undefined
@@ -45,7 +52,7 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
 
 async function fill(secret: Secret, account: ServiceAccount, { client, informer }: ControllerContext): Promise<void> {
   const { namespace, name, uid } = secret.metadata
-  const authority = (await informer(CONFIG_MAPS)).get(objectKey(namespace, 'kube-root-ca.crt'))?.object as ConfigMap | undefined
+  const authority = (await informer(CONFIG_MAPS)).get(objectKey(namespace, AUTHORITY))?.object as ConfigMap | undefined
   const encode = (text: string) => Buffer.from(text).toString('base64')
   const data: Record<string, string> = {
     ...secret.data,
@@ -85,6 +92,12 @@ export const serviceAccountTokenController: Controller = {
     {
       resource: SERVICE_ACCOUNTS,
       keys: ({ type, object }) => (type === 'updated' ? [] : [objectKey(object.metadata.namespace, `account:${object.metadata.name}`)]),
+    },
+    {
+      // A token may be asked for before its namespace has the authority, or outlive it.
+      resource: CONFIG_MAPS,
+      keys: ({ type, object: { metadata } }) =>
+        type !== 'deleted' && metadata.name === AUTHORITY ? [objectKey(metadata.namespace, `authority:${metadata.name}`)] : [],
     },
   ],
   reconcile,

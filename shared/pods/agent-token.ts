@@ -3,7 +3,7 @@
 //   zp1.<base64url of the claims as JSON>.<base64url of HMAC-SHA256 over what stands before>
 //
 // It has no expiry of its own: it dies with the pod, or when the pod is launched again (the launch is one of its claims).
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Secret } from '../api/core/v1.ts'
 import type { Client } from '../apimachinery/client.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
@@ -18,7 +18,17 @@ export interface AgentClaims {
 
 const PREFIX = 'zp1'
 
-const sign = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest()
+/** Made once: of bytes, Node makes one for each signature, and that costs more than the signature. */
+const keys = new WeakMap<Buffer, KeyObject>()
+
+function sign(bytes: Buffer, text: string): Buffer {
+  let key = keys.get(bytes)
+  if (key === undefined) {
+    key = createSecretKey(bytes)
+    keys.set(bytes, key)
+  }
+  return createHmac('sha256', key).update(text).digest()
+}
 
 export function issueToken(key: Buffer, { namespace, name, uid, launch }: AgentClaims): string {
   const text = `${PREFIX}.${Buffer.from(JSON.stringify({ namespace, name, uid, launch })).toString('base64url')}`

@@ -15,6 +15,7 @@ import { METRICS_READER, type MetricsOptions, metricsResources } from '../../sha
 import { builtInResources, DEFAULT_SERVICE_CIDR } from '../../shared/resources/index.ts'
 import { withLegacyVersions } from '../../shared/resources/legacy/index.ts'
 import type { Store } from '../../shared/store/types.ts'
+import { aggregation } from './aggregation.ts'
 import { bootstrap } from './bootstrap.ts'
 import { issuerRoutes } from './issuer-routes.ts'
 import { VERSION } from './version.ts'
@@ -76,6 +77,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
       ...issuerRoutes(DEFAULT_ISSUER, serverAddress, key),
       { prefix: '/openapi', handle: (request, url) => openApi.respond(request, url, machinery.now()) },
     ],
+    elsewhere: aggregation(machinery),
     maxWatch,
     onServed: dependencies.onServed,
     onError: dependencies.onError,

@@ -1,12 +1,15 @@
+import { remoteProbe } from '../../shared/aggregation/probe.ts'
+import { Remotes } from '../../shared/aggregation/remote.ts'
+import { createReader } from '../../shared/apimachinery/machinery.ts'
 import { observed, telemetry } from '../../shared/aws/observed.ts'
 import { podServicesOf } from '../../shared/aws/pods.ts'
 import { notesOf, queueOf, queuesOf, scheduleResync, storeOf } from '../../shared/aws/providers.ts'
-import type { AutoscalerServices } from '../../shared/controllers/horizontalpodautoscaler.ts'
-import { noMetrics } from '../../shared/controllers/hpa/metrics.ts'
-import { controllersWith } from '../../shared/controllers/index.ts'
+import { type ControllerServices, controllersWith } from '../../shared/controllers/index.ts'
 import { workQueueController } from '../../shared/controllers/workqueue.ts'
+import { apiSource } from '../../shared/metrics/apis.ts'
 import { usageSource } from '../../shared/metrics/source.ts'
 import { UsageBook } from '../../shared/metrics/usage.ts'
+import { workQueueSource } from '../../shared/metrics/work-queues.ts'
 import { jsonLog } from '../../shared/pipeline/json-log.ts'
 import { podControllers } from '../../shared/pods/controllers.ts'
 import { VERSION } from '../api/version.ts'
@@ -16,10 +19,13 @@ import { type ClusterWork, createReconcileFunction } from './reconcile.ts'
 const log = jsonLog('reconcile')
 const clusters = new Map<string, ClusterWork>()
 
-function autoscalerServices(cluster: string): () => AutoscalerServices {
-  const notes = notesOf(cluster)
-  const services = { metrics: usageSource(new UsageBook(notes, Date.now), noMetrics), notes }
-  return () => services
+/** What controllers need beside the objects. Made with the cluster's work, used when the first object asks for it. */
+function servicesOf(cluster: string): ControllerServices {
+  const [store, notes] = [storeOf(cluster), notesOf(cluster)]
+  const read = createReader(store)
+  const remotes = new Remotes({ read, store })
+  const metrics = workQueueSource(read, apiSource(remotes, usageSource(new UsageBook(notes, Date.now))))
+  return { autoscaler: () => ({ metrics, notes }), apiServices: () => remoteProbe(remotes, store) }
 }
 
 function workOf(cluster: string): ClusterWork {
@@ -29,7 +35,7 @@ function workOf(cluster: string): ClusterWork {
       store: storeOf(cluster),
       queue: queueOf(cluster),
       controllers: [
-        ...controllersWith({ autoscaler: autoscalerServices(cluster) }),
+        ...controllersWith(servicesOf(cluster)),
         ...podControllers(() => podServicesOf(cluster, VERSION.gitVersion)),
         workQueueController(queuesOf),
       ],

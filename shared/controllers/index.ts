@@ -1,5 +1,6 @@
 // Every controller, under the name that --controllers knows.
 import { MemoryNotes } from '../store/notes.ts'
+import { type ApiServiceProbe, apiServiceController } from './apiservice.ts'
 import { clusterRoleAggregationController } from './clusterroleaggregation.ts'
 import { cronJobController } from './cronjob.ts'
 import { customResourceDefinitionController } from './customresourcedefinition.ts'
@@ -34,9 +35,11 @@ import { pvcProtectionController, pvProtectionController } from './volumeprotect
 /** What a controller needs beside the objects; made when it first works. */
 export interface ControllerServices {
   readonly autoscaler: () => AutoscalerServices
+  readonly apiServices: () => ApiServiceProbe
 }
 
-export const controllersWith = ({ autoscaler }: ControllerServices): readonly Controller[] => [
+export const controllersWith = ({ autoscaler, apiServices }: ControllerServices): readonly Controller[] => [
+  apiServiceController(apiServices),
   clusterRoleAggregationController,
   cronJobController,
   customResourceDefinitionController,
@@ -68,7 +71,11 @@ export const controllersWith = ({ autoscaler }: ControllerServices): readonly Co
   ttlAfterFinishedController,
 ]
 
+/** Nothing can be reached. */
+const noServers: ApiServiceProbe = {
+  check: async () => ({ reason: 'FailedDiscoveryCheck', message: 'this process asks no other server' }),
+}
 const bare: AutoscalerServices = { metrics: noMetrics, notes: new MemoryNotes() }
 
 /** Without anything beside: for those who ask what is watched, and for clusters that measure nothing. */
-export const controllers = controllersWith({ autoscaler: () => bare })
+export const controllers = controllersWith({ autoscaler: () => bare, apiServices: () => noServers })

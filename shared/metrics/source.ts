@@ -1,12 +1,10 @@
-// Where autoscalers get their numbers: what agents report, and the metrics APIs that somebody has brought.
+// The use of pods for autoscalers, from what the agents report.
 import type { MetricsSource, PodMetric, PodsOfScale } from '../controllers/hpa/metrics.ts'
 import { RESOURCE_API } from '../controllers/hpa/metrics.ts'
 import type { ContainerUse, UsageBook } from './usage.ts'
 
-/** Figures of the agents; everything else is `others`'. */
-export function usageSource(book: UsageBook, others: MetricsSource): MetricsSource {
+export function usageSource(book: UsageBook): Pick<MetricsSource, 'resource'> {
   return {
-    ...others,
     async resource(resource, pods, container) {
       await book.want(pods.namespace)
       const usages = new Map((await book.list(pods.namespace)).map(usage => [usage.uid, usage]))

@@ -157,3 +157,36 @@ row(
   },
   { both: true },
 )
+
+row('autoscale rs: under load it grows to the maximum and no further, and is as small as it may be afterwards', async reader => {
+  const busy = replicaSet('apps/v1', { selector: SELECTOR }).replace(
+    /image: .*/,
+    `$&
+          args: ["--keygen-enable", "--keygen-time-to-run=110"]
+          resources:
+            requests: { cpu: 50m }
+            limits: { cpu: 150m }`,
+  )
+  await reader.apply(busy)
+  await kuards(reader, 1)
+  expect(await reader.kubectl('autoscale rs kuard --min=2 --max=5 --cpu-percent=80')).toBe(
+    'horizontalpodautoscaler.autoscaling/kuard autoscaled\n',
+  )
+  // Five minutes of caution are for those who have the time.
+  await reader.kubectl(`patch hpa kuard --type=merge -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":15}}}}'`)
+  let most = 0
+  const replicas = async () => {
+    const { spec } = await reader.json<ReplicaSet>('get rs kuard')
+    most = Math.max(most, spec?.replicas ?? 0)
+    return spec?.replicas
+  }
+  await eventually('it has grown to five', async () => (await replicas()) === 5, 180_000)
+  expect(await reader.kubectl('get hpa')).toMatch(
+    /^NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nkuard +ReplicaSet\/kuard +cpu: \d+%\/80% +2 +5 +\d +\S+\n$/,
+  )
+  expect(await reader.kubectl('top pods')).toMatch(/^NAME +CPU\(cores\) +MEMORY\(bytes\) *\n(kuard-\w+ +\d+m +\d+Mi *\n){1,5}$/)
+  await eventually('it has shrunk to two', async () => (await replicas()) === 2, 300_000)
+  await kuards(reader, 2)
+  expect(most).toBe(5)
+  expect(await reader.kubectl('describe hpa kuard')).toMatch(/SuccessfulRescale .*New size: 2; reason: All metrics below target/)
+})

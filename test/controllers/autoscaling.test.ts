@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ReplicaSet } from '../../shared/api/apps/v1.ts'
 import type { HorizontalPodAutoscaler, MetricSpec } from '../../shared/api/autoscaling/v2.ts'
 import type { Event } from '../../shared/api/core/v1.ts'
+import type { ApiServiceProbe } from '../../shared/controllers/apiservice.ts'
 import { EVENTS, HORIZONTAL_POD_AUTOSCALERS, REPLICA_SETS } from '../../shared/controllers/collections.ts'
 import { CUSTOM_API, type MetricsSource, noMetrics, type PodsOfScale } from '../../shared/controllers/hpa/metrics.ts'
 import { controllersWith } from '../../shared/controllers/index.ts'
@@ -26,18 +27,22 @@ const counted: Notes = {
   },
 }
 
+const never: ApiServiceProbe = { check: () => Promise.reject(new Error('there is no APIService here')) }
+
 beforeEach(async () => {
   puts = {}
   others = {}
   const now = () => cluster.clock.now()
   notes = new MemoryNotes(now)
-  const metrics = usageSource(new UsageBook(counted, now), {
-    ...noMetrics,
+  const metrics: MetricsSource = {
+    ...usageSource(new UsageBook(counted, now)),
     pods: (...args) => (others.pods ?? noMetrics.pods)(...args),
     object: (...args) => (others.object ?? noMetrics.object)(...args),
     external: (...args) => (others.external ?? noMetrics.external)(...args),
+  }
+  cluster = await TestCluster.start({
+    controllers: controllersWith({ autoscaler: () => ({ metrics, notes: counted }), apiServices: () => never }),
   })
-  cluster = await TestCluster.start({ controllers: controllersWith({ autoscaler: () => ({ metrics, notes: counted }) }) })
   book = new UsageBook(notes, now)
 })
 afterEach(() => cluster.stop())

@@ -28,6 +28,16 @@ export interface DocumentRoute {
   handle(request: Request, url: URL, responder: Responder): Promise<Response | undefined>
 }
 
+/**
+ * What another server serves of this API (aggregation): asked for group versions that are not served here, and for documents about all
+ * groups. The request is authenticated and authorised. Undefined: it is this server's own business.
+ */
+export type Elsewhere = (
+  call: { readonly request: Request; readonly url: URL; readonly user: UserInfo; readonly info: RequestInfo },
+  /** What this server would answer to that request. */
+  local: (request: Request) => Promise<Response>,
+) => Promise<Response | undefined>
+
 export interface ServerOptions {
   readonly machinery: Machinery
   /** Tried in order; the first that knows the credentials decides. */
@@ -39,6 +49,8 @@ export interface ServerOptions {
   readonly serverAddress: string
   readonly extraRoutes?: readonly ExtraRoute[]
   readonly documents?: readonly DocumentRoute[]
+  /** Asked first about what other servers may serve. */
+  readonly elsewhere?: Elsewhere
   /** Longest watch (ms): ends before whatever serves it is stopped. */
   readonly maxWatch: number
   /** Told of every request for a resource that is known, with the time until the head of its answer was there. */
@@ -111,6 +123,9 @@ class Server {
     call.info = info
     const user = await this.#user(request, info)
     await this.#authorize(user, info)
+    const local = (other: Request) => this.#path(other, url, { ...responder, request: other })
+    const remote = await this.#options.elsewhere?.({ request, url, user, info }, local)
+    if (remote !== undefined) return remote
     if (!info.isResource) return this.#path(request, url, responder)
     const { machinery, maxWatch } = this.#options
     let endpoint = machinery.registry.find(info.apiVersion, info.resource)

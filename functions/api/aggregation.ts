@@ -1,0 +1,37 @@
+// Group versions that other servers serve (APIServices with a Service). What is decided here is whether to look for them at all: hardly any
+// request is about one, and the code that asks them is loaded for the first that is.
+import { createReader, type Machinery } from '../../shared/apimachinery/machinery.ts'
+import type { Elsewhere } from '../../shared/apimachinery/server/server.ts'
+
+/** Ours, and metrics-server's where somebody brings his own. */
+const REPLACEABLE = 'metrics.k8s.io'
+const API_SERVICES = { group: 'apiregistration.k8s.io', resource: 'apiservices' }
+
+export function aggregation({ store, registry, engines }: Machinery): Elsewhere {
+  const read = createReader(store)
+  let loading: Promise<Aggregator> | undefined
+  const load = async () => {
+    const { Remotes, serveRemote } = await import('../../shared/aggregation/index.ts')
+    const remotes = new Remotes({ read, store })
+    return (call: Parameters<typeof serveRemote>[1]) => serveRemote(remotes, call)
+  }
+  type Aggregator = Awaited<ReturnType<typeof load>>
+
+  let served = { generation: -1, groups: new Set<string>() }
+  const isServedHere = (group: string) => {
+    const { generation } = registry
+    if (served.generation !== generation)
+      served = { generation, groups: new Set([...registry.endpoints()].map(endpoint => endpoint.group)) }
+    return group !== REPLACEABLE && served.groups.has(group)
+  }
+
+  return async ({ request, url, user }, local) => {
+    const [, root, group = ''] = url.pathname.split('/')
+    if (root !== 'apis' || (group !== '' && isServedHere(group))) return undefined
+    const { items } = await store.list(API_SERVICES)
+    if (!items.some(({ object }) => (object as { spec?: { service?: unknown } }).spec?.service !== undefined)) return undefined
+    loading ??= load()
+    const serve = await loading
+    return serve({ request, url, user, engines, local })
+  }
+}

@@ -1,0 +1,3 @@
+// The API server's half of aggregation, loaded as one piece.
+export { Remotes } from './remote.ts'
+export { serveRemote } from './serve.ts'

@@ -88,7 +88,13 @@ export class ZeroplaneStack extends Stack {
         memoryMiB,
         timeout,
         logRetentionDays: config.logRetentionDays,
-        environment: { ...common, SERVICE_CIDR: '127.128.0.0/9', LEGACY_APIS: String(config.legacyApis), ...environment },
+        environment: {
+          ...common,
+          SERVICE_CIDR: '127.128.0.0/9',
+          LEGACY_APIS: String(config.legacyApis),
+          POD_METRICS: 'true',
+          ...environment,
+        },
       }).lambda
 
     // A watch holds its environment: the longest one Lambda allows, ended a little earlier by the server's own clock.

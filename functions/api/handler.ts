@@ -23,6 +23,7 @@ const {
   CLUSTER_NAME,
   SERVICE_CIDR,
   LEGACY_APIS,
+  POD_METRICS,
   ADMIN_TOKEN,
   ADMIN_PRINCIPALS,
   AGENT_HOLD_SECONDS,
@@ -34,6 +35,7 @@ const {
   'CLUSTER_NAME',
   'SERVICE_CIDR',
   'LEGACY_APIS',
+  'POD_METRICS',
   'ADMIN_TOKEN',
   'ADMIN_PRINCIPALS',
   'AGENT_HOLD_SECONDS',
@@ -61,7 +63,7 @@ const api = createApi({
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
   authenticators: [iamAuthenticator(CLUSTER_NAME, ADMIN_PRINCIPALS)],
   maxWatch: MAX_WATCH,
-  metrics: { book: usage, clock: systemClock },
+  metrics: POD_METRICS === 'true' ? { book: usage, clock: systemClock } : undefined,
   extraRoutes: [
     agentRoute({
       machinery: openCluster({ store }),

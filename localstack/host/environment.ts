@@ -81,6 +81,7 @@ export function setFunctionEnvironment({
     REGISTRY_MIRROR: aws.endpoint,
     SERVICE_CIDR: options.serviceCidr,
     LEGACY_APIS: String(options.legacyApis),
+    POD_METRICS: String(options.controllers),
     CONTAINER_INSTANCES: 'true',
     CAPACITY_PROVIDERS: 'FARGATE,FARGATE_SPOT',
     POD_ARCHITECTURE: process.arch === 'arm64' ? 'arm64' : 'amd64',

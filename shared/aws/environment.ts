@@ -50,6 +50,8 @@ export interface Environment {
   readonly SERVICE_CIDR: string
   /** "true" when the API also serves the versions of 2018 (extensions/v1beta1 ...), "false" when exactly what upstream serves. */
   readonly LEGACY_APIS: string
+  /** "true" when metrics.k8s.io is served, from what agents report; "false" where there are no agents. */
+  readonly POD_METRICS: string
   /** CloudWatch namespace of the functions' own metrics; empty: they write none. */
   readonly METRICS_NAMESPACE: string
   /** What the header x-zeroplane-origin must say, where only CloudFront may call the API; empty: anybody may. */

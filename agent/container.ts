@@ -141,6 +141,11 @@ export class Container {
     }
   }
 
+  /** Where sessions run, while the process does. */
+  get session(): { readonly plan: ContainerPlan; readonly holder: Holder } | undefined {
+    return this.#state.running ? { plan: this.plan, holder: this.#holder } : undefined
+  }
+
   usage(callback: (usage: Usage) => void) {
     if (this.#state.running) this.#holder.usage(callback)
   }

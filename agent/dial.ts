@@ -15,7 +15,7 @@ const USER_AGENT = 'kube-probe/1.36'
 const hostPort = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 
 /** `dial tcp 10.0.0.1:8080: connect: connection refused`, as Go words it. */
-function dialMessage(error: NodeJS.ErrnoException, host: string, port: number): string {
+export function dialMessage(error: NodeJS.ErrnoException, host: string, port: number): string {
   const cause: Record<string, string> = {
     ECONNREFUSED: 'connect: connection refused',
     EHOSTUNREACH: 'connect: no route to host',

@@ -99,7 +99,11 @@ launch() {
   # Our own process id: $$ is the holder's in every subshell.
   read -r me rest </proc/self/stat
   echo "$told $me" >&4
-  # A session of its own, so that a signal to its group reaches what it started and nothing else.
+  # A session of its own, so that a signal to its group reaches what it started and nothing else; behind a terminal it has one already.
+  if [ "$ZEROPLANE_ROLE" = terminal ]; then
+    unset ZEROPLANE_ROLE
+    exec "$B" env "$@" 4>&- 5>&-
+  fi
   exec "$B" setsid "$B" env "$@" 4>&- 5>&-
 }
 
@@ -171,6 +175,9 @@ session() {
   echo "done $1 $?" >&4
 }
 
+# Sourced by the script that a terminal runs (agent/terminal.ts), for the functions alone.
+[ "$ZEROPLANE_ROLE" = terminal ] && return
+
 # Open for writing too until the agent is there: opening neither waits nor finds the end of the file.
 exec 5<>"$Z/ctl" 3<"$Z/ctl" 4<>"$Z/report" 6<>"$Z/alive"
 trap 'exit 143' TERM
@@ -185,7 +192,7 @@ while read -r verb a b <&3; do
   signal) kill -"$a" "$b" 2>/dev/null ;;
   # The process and its group. What it left elsewhere its attempt sweeps up when it sees the end; a sweep from here, as process 1,
   # would take the attempt along and nobody would tell.
-  kill) kill -9 -"$a" 2>/dev/null ;;
+  kill) kill -9 -"$a" 2>/dev/null || kill -9 "$a" 2>/dev/null ;;
   exec) session "$a" & ;;
   stat)
     usage

@@ -56,7 +56,7 @@ export class Holder {
   /** False when setup has not made the fifos yet. The holder reports `ready` once it runs. */
   open(graceSeconds: number): boolean {
     try {
-      lstatSync(this.#path('ready'))
+      lstatSync(this.path('ready'))
     } catch {
       return false
     }
@@ -79,7 +79,7 @@ export class Holder {
 
   /** With `keepTail` the end of the output is kept in the file `tail`. The termination message, if any, is in `message` at the end. */
   start(attempt: number, script: string, messagePath: string, keepTail: boolean) {
-    this.#write('start', script)
+    this.write('start', script)
     this.#say(`start ${attempt} ${keepTail ? 1 : 0} ${messagePath.replaceAll('\n', ' ')}`)
   }
 
@@ -95,33 +95,59 @@ export class Holder {
 
   /** Runs a command in the container and waits for its end or the signal's abort, which kills it. */
   exec(script: string, signal: AbortSignal): Promise<ExecResult> {
-    const id = this.#nextSession++
+    const id = this.newSession()
     const name = `exec-${id}`
     const files = [name, `${name}.in`, `${name}.out`, `${name}.err`]
-    this.#write(name, script)
-    this.#write(`${name}.in`, '')
-    this.#write(`${name}.out`, '', 0o666)
-    this.#write(`${name}.err`, '', 0o666)
+    this.write(name, script)
+    this.write(`${name}.in`, '')
+    this.write(`${name}.out`, '', 0o666)
+    this.write(`${name}.err`, '', 0o666)
     return new Promise<ExecResult>((resolve, reject) => {
       const abort = () => {
-        const session = this.#sessions.get(id)
-        if (session?.pid) this.#say(`signal KILL -${session.pid}`)
-        this.#sessions.delete(id)
+        kill()
         reject(signal.reason)
       }
-      this.#sessions.set(id, {
-        pid: 0,
-        end: code => {
-          signal.removeEventListener('abort', abort)
-          resolve({ code, output: this.read(`${name}.out`, EXEC_OUTPUT_LIMIT) + this.read(`${name}.err`, EXEC_OUTPUT_LIMIT) })
-        },
+      const kill = this.begin(id, code => {
+        signal.removeEventListener('abort', abort)
+        resolve({ code, output: this.read(`${name}.out`, EXEC_OUTPUT_LIMIT) + this.read(`${name}.err`, EXEC_OUTPUT_LIMIT) })
       })
       if (signal.aborted) return abort()
       signal.addEventListener('abort', abort, { once: true })
-      this.#say(`exec ${id}`)
     }).finally(() => {
-      for (const file of files) this.#remove(file)
+      for (const file of files) this.remove(file)
     })
+  }
+
+  newSession(): number {
+    return this.#nextSession++
+  }
+
+  /**
+   * Runs the script in the file exec-<id> with exec-<id>.in, .out and .err as its streams: files or fifos, made before. `end` is called
+   * when it has ended. Answers what kills it, after which `end` is not called.
+   */
+  begin(id: number, end: (code: number) => void): () => void {
+    this.#sessions.set(id, { pid: 0, end })
+    this.#say(`exec ${id}`)
+    return () => {
+      const session = this.#sessions.get(id)
+      if (session?.pid) this.#say(`signal KILL -${session.pid}`)
+      this.#sessions.delete(id)
+    }
+  }
+
+  /** One of our own fifos in the volume, which nobody has put something else in the place of. */
+  fifo(name: string, direction: 'read' | 'write'): Socket {
+    const reads = direction === 'read'
+    // For writing it is opened for both: that does not wait for a reader, and is the reader's end of file once it is closed.
+    const fd = this.#openChecked(name, reads ? constants.O_RDONLY : constants.O_RDWR, isFifo)
+    const socket = new Socket({ fd, readable: reads, writable: !reads })
+    socket.on('error', () => socket.destroy())
+    return socket
+  }
+
+  path(name: string): string {
+    return join(this.#directory, name)
   }
 
   /** Answers when the holder does. */
@@ -224,10 +250,10 @@ export class Holder {
     }
   }
 
-  #write(name: string, content: string, mode = 0o644) {
-    this.#remove(name)
+  write(name: string, content: string, mode = 0o644) {
+    this.remove(name)
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
-    const file = openSync(this.#path(name), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode)
+    const file = openSync(this.path(name), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode)
     try {
       writeFileSync(file, content)
     } finally {
@@ -235,23 +261,19 @@ export class Holder {
     }
   }
 
-  #remove(name: string) {
+  remove(name: string) {
     try {
-      unlinkSync(this.#path(name))
+      unlinkSync(this.path(name))
     } catch {
       // It was not there.
     }
   }
 
   #openChecked(name: string, flags: number, wanted: (stats: Stats) => boolean): number {
-    const file = openSync(this.#path(name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    const file = openSync(this.path(name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     if (wanted(fstatSync(file))) return file
     closeSync(file)
-    throw new Error(`${this.#path(name)} is not what setup made`)
-  }
-
-  #path(name: string) {
-    return join(this.#directory, name)
+    throw new Error(`${this.path(name)} is not what setup made`)
   }
 }
 

@@ -4,6 +4,7 @@ import { get } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { AGENT_ENV, type ImageDefaults, type Orders } from '../shared/pods/agent-protocol.ts'
 import { systemClock } from './clock.ts'
+import { GatewayLink } from './gateway-link.ts'
 import { Link } from './link.ts'
 import { writeNameFile } from './name-file.ts'
 import { parseResolvConf } from './network/name-files.ts'
@@ -93,6 +94,7 @@ const leave = (code: (index: number) => number, own = 0) => {
   })
   link.close()
   network.close()
+  gateway.close()
   // Time for the holders to go first, so that ECS sees their exit codes and not its own kill.
   setTimeout(() => process.exit(own), 150)
 }
@@ -113,6 +115,7 @@ const link = new Link({
     services: network.known(),
   }),
   orders(orders: Orders) {
+    gateway.offer(orders.gateway)
     if (orders.volumes) volumes.adopt(orders.volumes)
     network.apply(orders.services)
     if (orders.plan) {
@@ -170,6 +173,14 @@ const pod = new PodRunner({
     // The last states are worth one more report, but not worth waiting for.
     if (pod.finished && interrupted) setTimeout(() => interrupted && leave(() => 143, INTERRUPTED), 500)
   },
+})
+
+const gateway = new GatewayLink({
+  token: setting(AGENT_ENV.token),
+  ca: process.env[AGENT_ENV.ca],
+  clock: systemClock,
+  containers: () => pod.containers,
+  log,
 })
 
 const meter = new UsageMeter(systemClock, () => pod.containers)

@@ -6,7 +6,7 @@ export interface Command {
 }
 
 /** Inside single quotes a shell reads nothing but the closing quote. */
-const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
+export const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
 /** The variables are set over those of the image; a command of its own for PATH, because the command is looked up in the PATH it will have. */
 export function startScript({ argv, env }: Command): string {

@@ -60,15 +60,12 @@ export class Tunnels {
       socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
       return
     }
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${TUNNEL_PROTOCOL}\r\n\r\n`)
-    if (head.length > 0) socket.unshift(head)
-    const tunnel = new Tunnel(socket, this.#options.idleMs, () => {
-      if (this.#open.get(key) === tunnel) this.#open.delete(key)
+    // HTTP/2 takes over the connection's native side, which must have nothing under way.
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${TUNNEL_PROTOCOL}\r\n\r\n`, error => {
+      if (error || socket.destroyed) return
+      if (head.length > 0) socket.unshift(head)
+      this.#adopt(key, socket)
     })
-    this.#open.get(key)?.close()
-    this.#open.set(key, tunnel)
-    this.#wanted.get(key)?.resolve(tunnel)
-    this.#wanted.delete(key)
   }
 
   /** A stream of the pod's tunnel. @throws Error when its agent does not come */
@@ -84,6 +81,17 @@ export class Tunnels {
     for (const response of this.#waiting.values()) answer(response, 204)
     for (const wish of this.#wanted.values()) wish.reject(new Error('the gateway is shutting down'))
     for (const tunnel of this.#open.values()) tunnel.destroy()
+  }
+
+  #adopt(key: string, socket: Duplex): void {
+    const tunnel = new Tunnel(socket, this.#options.idleMs, () => {
+      if (this.#open.get(key) === tunnel) this.#open.delete(key)
+    })
+    if (this.#closed) return tunnel.destroy()
+    this.#open.get(key)?.close()
+    this.#open.set(key, tunnel)
+    this.#wanted.get(key)?.resolve(tunnel)
+    this.#wanted.delete(key)
   }
 
   async #wish(key: string): Promise<Tunnel> {

@@ -128,16 +128,17 @@ export class SpdyConnection {
     const headers = await this.#reader.read(block)
     if (id % 2 === 0 || this.#streams.has(id) || this.#streams.size >= MOST_STREAMS) return this.reset(id, RESET.refused)
     const stream = new SpdyStream(this, id, headers)
+    // Clients drop what comes on a stream before its reply, so nobody may know of it earlier.
+    const reply = await this.#writer.write(NO_HEADERS)
+    this.#send(controlFrame(FRAME.synReply, 0, Buffer.concat([words(id), reply])))
+    this.#streams.set(id, stream)
+    if (flags & FIN) stream.ended()
     try {
       this.#events.stream(stream)
     } catch {
+      this.reset(id, RESET.refused)
       stream.destroy()
-      return this.reset(id, RESET.refused)
     }
-    this.#streams.set(id, stream)
-    const reply = await this.#writer.write(NO_HEADERS)
-    this.#send(controlFrame(FRAME.synReply, 0, Buffer.concat([words(id), reply])))
-    if (flags & FIN) stream.ended()
   }
 
   #send(bytes: Buffer): void {

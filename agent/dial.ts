@@ -20,6 +20,7 @@ export function dialMessage(error: NodeJS.ErrnoException, host: string, port: nu
     ECONNREFUSED: 'connect: connection refused',
     EHOSTUNREACH: 'connect: no route to host',
     ENETUNREACH: 'connect: network is unreachable',
+    EADDRNOTAVAIL: 'connect: cannot assign requested address',
     ETIMEDOUT: 'i/o timeout',
     ENOTFOUND: 'lookup failed: no such host',
   }

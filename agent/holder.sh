@@ -99,6 +99,7 @@ launch() {
   # Our own process id: $$ is the holder's in every subshell.
   read -r me rest </proc/self/stat
   echo "$told $me" >&4
+  case $told in started*) echo "- $me" >&5 ;; esac
   # A session of its own, so that a signal to its group reaches what it started and nothing else; behind a terminal it has one already.
   if [ "$ZEROPLANE_ROLE" = terminal ]; then
     unset ZEROPLANE_ROLE
@@ -112,14 +113,23 @@ refuse() {
   exit 128
 }
 
-# Everything that the attempt left behind. As process 1 we may say -1: it spares process 1 and the caller.
+# Everything that the attempt left behind. Where the holder is process 1 we may say -1: it spares process 1 and the caller.
 sweep() {
-  if [ $$ -eq 1 ]; then kill -9 -1; else kill -9 -"$1"; fi 2>/dev/null
+  if [ "$holder" -eq 1 ]; then kill -9 -1; else kill -9 -"$1"; fi 2>/dev/null
 }
 
+# Goes on elsewhere with what the arguments say. Not by &: a shell without job control has its background processes ignore INT and QUIT,
+# and their children for ever after. A session leader that asks for a session forks, which is all that is wanted of the second setsid.
+apart() {
+  (
+    trap - TERM INT HUP QUIT USR1 USR2
+    exec "$B" setsid "$B" setsid "$B" sh "$Z/holder" "$@" 3<&- 6>&-
+  )
+}
+
+# N, TAIL PATH, the holder's own process id
 attempt() {
-  trap - TERM INT HUP QUIT USR1 USR2
-  exec 3<&- 6>&-
+  holder=$3
   tail=${2%% *}
   path=${2#* }
   told="started $1"
@@ -135,30 +145,30 @@ attempt() {
   # The log reader tells attempts apart by these lines (shared/pods/log-lines.ts).
   echo "##zeroplane attempt $1##"
   keeper=
+  # The shell would say "Killed" where the user's process says its own.
+  exec 8>&2 2>/dev/null
   if [ "$tail" = 1 ]; then
     "$B" awk -v out="$Z/tail" '{ print; fflush(); ring[NR % 80] = $0 }
-      END { for (i = NR > 80 ? NR - 79 : 1; i <= NR; i++) print ring[i % 80] > out }' <"$Z/log" 4>&- &
+      END { for (i = NR > 80 ? NR - 79 : 1; i <= NR; i++) print ring[i % 80] > out }' <"$Z/log" 4>&- 8>&- &
     keeper=$!
-    (. "$Z/start") 5>"$Z/refused" >"$Z/log" 2>&1 &
+    (. "$Z/start") 5>"$Z/refused" >"$Z/log" 2>&1 8>&-
   else
-    (. "$Z/start") 5>"$Z/refused" &
+    (. "$Z/start") 5>"$Z/refused" 2>&8 8>&-
   fi
-  pid=$!
-  wait $pid
   code=$?
   if [ -n "$keeper" ]; then
     # It ends by itself when the last writer is gone; a writer that was left behind gets half a second.
     ("$B" sleep 0.5 && kill $keeper) 4>&- 2>/dev/null &
     wait $keeper
   fi
-  sweep $pid
+  why=
+  read -r why pid <"$Z/refused"
+  [ "$why" = - ] && why= && sweep "$pid"
   # The last line may lack its newline; an empty one before this is not shown.
   echo
   echo "##zeroplane end $1##"
   [ -f "$path" ] && "$B" head -c 4096 "$path" >"$Z/message" 2>/dev/null
   oom_kills
-  why=
-  read -r why <"$Z/refused"
   if [ -n "$why" ]; then
     echo "failed $1 $why" >&4
   else
@@ -167,14 +177,16 @@ attempt() {
 }
 
 session() {
-  trap - TERM INT HUP QUIT USR1 USR2
-  exec 3<&- 6>&-
+  exec 2>/dev/null
   told="session $1"
-  (. "$Z/exec-$1") 5>>"$Z/exec-$1.err" <"$Z/exec-$1.in" >"$Z/exec-$1.out" 2>>"$Z/exec-$1.err" &
-  wait $!
+  (. "$Z/exec-$1") 5>>"$Z/exec-$1.err" <"$Z/exec-$1.in" >"$Z/exec-$1.out" 2>>"$Z/exec-$1.err"
   echo "done $1 $?" >&4
 }
 
+case $1 in
+attempt) attempt "$2" "$3" "$4" && exit ;;
+session) session "$2" && exit ;;
+esac
 # Sourced by the script that a terminal runs (agent/terminal.ts), for the functions alone.
 [ "$ZEROPLANE_ROLE" = terminal ] && return
 
@@ -188,12 +200,12 @@ echo ready >&4
 
 while read -r verb a b <&3; do
   case $verb in
-  start) attempt "$a" "$b" & ;;
+  start) apart attempt "$a" "$b" $$ ;;
   signal) kill -"$a" "$b" 2>/dev/null ;;
   # The process and its group. What it left elsewhere its attempt sweeps up when it sees the end; a sweep from here, as process 1,
   # would take the attempt along and nobody would tell.
   kill) kill -9 -"$a" 2>/dev/null || kill -9 "$a" 2>/dev/null ;;
-  exec) session "$a" & ;;
+  exec) apart session "$a" ;;
   stat)
     usage
     oom_kills

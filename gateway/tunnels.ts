@@ -87,7 +87,10 @@ export class Tunnels {
     const tunnel = new Tunnel(socket, this.#options.idleMs, () => {
       if (this.#open.get(key) === tunnel) this.#open.delete(key)
     })
-    if (this.#closed) return tunnel.destroy()
+    if (this.#closed) {
+      tunnel.destroy()
+      return
+    }
     this.#open.get(key)?.close()
     this.#open.set(key, tunnel)
     this.#wanted.get(key)?.resolve(tunnel)

@@ -53,7 +53,12 @@ export class Upgrade {
 
   websocket(protocol: string): Promise<WebSocket> {
     this.#taken = true
-    const server = new WebSocketServer({ noServer: true, maxPayload: LONGEST_MESSAGE, handleProtocols: () => protocol || false })
+    // The choice is made, and Kubernetes' names are not always ones that the standard allows ("SPDY/3.1+portforward.k8s.io").
+    delete this.#request.headers['sec-websocket-protocol']
+    const server = new WebSocketServer({ noServer: true, maxPayload: LONGEST_MESSAGE })
+    server.on('headers', headers => {
+      if (protocol !== '') headers.push(`Sec-WebSocket-Protocol: ${protocol}`)
+    })
     return new Promise((resolve, reject) => {
       server.on('wsClientError', error => {
         this.#socket.destroy()

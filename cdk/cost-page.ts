@@ -21,12 +21,19 @@ export function unitCosts() {
     (UNITS.podStartInvocations * sqs.fifoMillion) / 1e6
   const { writeUnits, reportsPerHour, reportsPerHourAnyway } = UNITS.usageNote
   const report = request + (UNITS.get.readUnits * dynamodb.readMillion) / 1e6
+  const { autoscalerLook } = UNITS
+  const look =
+    (autoscalerLook.readUnits * dynamodb.readMillion) / 1e6 +
+    (autoscalerLook.invocations * lambda.requestMillion) / 1e6 +
+    (autoscalerLook.milliseconds / 1000) * UNITS.reconcileMemoryGiB * lambda.gibSecond +
+    (autoscalerLook.standardRequests * sqs.standardMillion + autoscalerLook.fifoRequests * sqs.fifoMillion) / 1e6
   const watchReads = (3600 / UNITS.watchPollSeconds) * UNITS.tailRead.readUnits * (dynamodb.readMillion / 1e6)
   return {
     writeMillion: (write + request) * 1e6,
     getMillion: ((UNITS.get.readUnits * dynamodb.readMillion) / 1e6 + request) * 1e6,
     podStart,
     usageHour: (reportsPerHour * writeUnits * dynamodb.writeMillion) / 1e6 + (reportsPerHour - reportsPerHourAnyway) * report,
+    autoscalerHour: autoscalerLook.perHour * look,
     watchHour: 3600 * apiSecond + watchReads,
     podHour: 0.25 * fargate.x86.vcpuHour + 0.5 * fargate.x86.gibHour + publicIpv4Hour,
     podHourArm: 0.25 * fargate.arm64.vcpuHour + 0.5 * fargate.arm64.gibHour + publicIpv4Hour,
@@ -64,6 +71,7 @@ Stored objects add $${PRICES.dynamodb.storageGiBMonth} per GiB and month and $${
 | an hour of the smallest pod (0.25 vCPU, 0.5 GiB, public address), x86 | ${dollars(unit.podHour)} |
 | the same on arm64 | ${dollars(unit.podHourArm)} |
 | an hour of one pod's figures of use, while \`kubectl top\` is asked for or an autoscaler of its namespace looks at them | ${dollars(unit.usageHour)} |
+| an hour of one autoscaler, its pods' figures apart | ${dollars(unit.autoscalerHour)} |
 | an hour of one open watch (\`kubectl get -w\`, an operator's informer) | ${dollars(unit.watchHour)} |
 | one watch open all month | ${dollars(unit.watchHour * HOURS_PER_MONTH)} |
 

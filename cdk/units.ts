@@ -13,6 +13,11 @@ export const UNITS = {
    * by test/store/notes.test.ts, and that nothing is written otherwise by test/metrics/usage.test.ts.
    */
   usageNote: { writeUnits: 1, reportsPerHour: 240, reportsPerHourAnyway: 120 },
+  /**
+   * An autoscaler looks every 15 s: reads held by test/metrics/costs.test.ts. The time is an estimate; the queues see a message put off, received
+   * and deleted, then one of work sent, received and deleted.
+   */
+  autoscalerLook: { perHour: 240, readUnits: 4, milliseconds: 60, invocations: 2, standardRequests: 3, fifoRequests: 3 },
   /** Of the API function. Memory is cdk/stack.ts's; the time of a warm single-object request is an estimate (bench/ measures it here, not on Lambda). */
   apiMemoryGiB: 0.5,
   apiRequestMs: 15,

@@ -296,6 +296,7 @@ describe('by other metrics', () => {
     await cluster.calm()
     expect(await size()).toBe(3)
     expect((await conditions()).ScalingActive).toBe('False FailedGetPodsMetric')
+    expect((await read()).status?.currentMetrics).toMatchObject([{ type: '' }, { type: 'Object', object: { current: { value: '10' } } }])
     const failed = `unable to get metric rate: ${CUSTOM_API}: no custom metrics API (custom.metrics.k8s.io) registered`
     expect(await said()).toContain(`FailedGetPodsMetric: ${failed}`)
     others.object = async () => 150_000

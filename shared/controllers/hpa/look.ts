@@ -137,21 +137,22 @@ export class Look {
       } catch (error) {
         if (!(error instanceof MetricError)) throw error
         errors.push(error)
+        // Clients find a metric's status by its place.
+        statuses.push({ type: '' })
         this.#say('Warning', error.reason, error.plain)
       }
     }
-    const found = statuses.length === 0 ? undefined : statuses
     const [first] = errors
     if (first !== undefined && (best === undefined || best.replicas < current)) {
       const message = `the HPA was unable to compute the replica count: ${first.plain}`
       this.#draft.condition('ScalingActive', 'False', first.reason, message)
       const summary = `invalid metrics (${errors.length} invalid out of ${specs.length}), first error is: ${first.message}`
       this.#say('Warning', 'FailedComputeMetricsReplicas', summary)
-      return { statuses: found }
+      return { statuses }
     }
-    if (best === undefined) return { statuses: found }
+    if (best === undefined) return { statuses }
     const message = `the HPA was able to successfully calculate a replica count from ${best.metric}`
     this.#draft.condition('ScalingActive', 'True', 'ValidMetricFound', message)
-    return { best, statuses: found }
+    return { best, statuses }
   }
 }

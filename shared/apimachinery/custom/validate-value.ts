@@ -200,3 +200,15 @@ function objectErrors(value: Members, schema: JsonSchema, place: Place, before: 
   if (isEmbedded) errors.push(...embeddedErrors(value, place.field, schema.required ?? []))
   return errors
 }
+
+/** Whether a schema, or anything in it, has rules. */
+export function hasRules(schema: JsonSchema): boolean {
+  const { properties = {}, additionalProperties, items } = schema
+  const own = (schema['x-kubernetes-validations'] ?? []) as readonly unknown[]
+  return (
+    own.length > 0 ||
+    Object.values(properties).some(hasRules) ||
+    (typeof additionalProperties === 'object' && hasRules(additionalProperties)) ||
+    (items !== undefined && hasRules(items))
+  )
+}

@@ -4,8 +4,7 @@ import { equal } from '../objects.ts'
 import type { JsonSchema } from '../schema/structural.ts'
 import type { KubeObject } from '../types.ts'
 import { listTypeErrors } from './list-types.ts'
-import type { Rules } from './rules.ts'
-import { type Before, validateValue } from './validate-value.ts'
+import { type Before, hasRules, validateValue } from './validate-value.ts'
 
 export interface ValidatorOptions {
   readonly apiVersion: string
@@ -34,7 +33,9 @@ export class Validator {
   readonly #schema: JsonSchema | undefined
   readonly #options: ValidatorOptions
   readonly #hasRules: boolean
-  #rules: Rules | undefined
+  #rules: typeof import('./rules.ts') | undefined
+  /** What an update may leave broken is told in warnings. */
+  readonly #tolerated = new WeakMap<object, readonly FieldError[]>()
 
   constructor(schema: JsonSchema | undefined, options: ValidatorOptions) {
     this.#schema = schema
@@ -44,9 +45,7 @@ export class Validator {
 
   /** Rules need an interpreter of CEL, which is loaded when the first of them is to be kept. */
   async load(): Promise<void> {
-    if (!this.#hasRules || this.#rules !== undefined || this.#schema === undefined) return
-    const { Rules } = await import('./rules.ts')
-    this.#rules ??= new Rules(this.#schema)
+    if (this.#hasRules) this.#rules ??= await import('./rules.ts')
   }
 
   validate(object: KubeObject): FieldError[] {
@@ -69,7 +68,7 @@ export class Validator {
   }
 
   warnings(object: KubeObject, old: KubeObject | undefined): string[] {
-    return (object.metadata.finalizers ?? [])
+    const finalizers = (object.metadata.finalizers ?? [])
       .filter(
         finalizer => !finalizer.includes('/') && !STANDARD_FINALIZERS.includes(finalizer) && !old?.metadata.finalizers?.includes(finalizer),
       )
@@ -77,6 +76,8 @@ export class Validator {
         finalizer =>
           `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers`,
       )
+    const tolerated = (this.#tolerated.get(object) ?? []).map(({ field, message }) => `${field}: ${message}`)
+    return [...finalizers, ...tolerated]
   }
 
   #check(value: object, schema: JsonSchema | undefined, field: string, name: string, before: Before | undefined): FieldError[] {
@@ -90,24 +91,14 @@ export class Validator {
   }
 
   #ruleErrors(object: KubeObject, before: Before | undefined, errors: FieldError[]): FieldError[] {
-    if (this.#rules === undefined) return errors
+    if (this.#rules === undefined || this.#schema === undefined) return errors
     if (errors.some(({ type }) => BLOCKING.has(type))) return [...errors, NOT_CHECKED]
     const identity = { apiVersion: this.#options.apiVersion, kind: this.#options.kind }
     const old = before === undefined ? undefined : { value: { ...(before.value as object), ...identity } }
-    return [...errors, ...this.#rules.errors({ ...object, ...identity }, old)]
+    const result = this.#rules.checkRules({ ...object, ...identity }, this.#schema, '', old, true)
+    this.#tolerated.set(object, result.tolerated)
+    return [...errors, ...result.errors]
   }
 }
 
 const STANDARD_FINALIZERS = ['kubernetes', 'orphan', 'foregroundDeletion']
-
-/** Whether a schema, or anything in it, has rules. */
-export function hasRules(schema: JsonSchema): boolean {
-  const { properties = {}, additionalProperties, items } = schema
-  const own = (schema['x-kubernetes-validations'] ?? []) as readonly unknown[]
-  return (
-    own.length > 0 ||
-    Object.values(properties).some(hasRules) ||
-    (typeof additionalProperties === 'object' && hasRules(additionalProperties)) ||
-    (items !== undefined && hasRules(items))
-  )
-}

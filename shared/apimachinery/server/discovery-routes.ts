@@ -81,6 +81,9 @@ export class DiscoveryRoutes {
     if (group === undefined) return undefined
     const version = more.filter(part => part !== '').join('/')
     if (version === '') return answerPlain(responder, negotiate(request, responder.query), 200, apiGroup(group, false))
+    // What serves custom kinds knows no version that is not served.
+    const isServed = group.versions.some(one => one.version === version)
+    if (!isServed && group.versions.every(({ endpoints }) => endpoints.every(({ definition }) => definition.custom))) return undefined
     return this.groupVersion(request, responder, name, version)
   }
 

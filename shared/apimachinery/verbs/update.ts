@@ -265,9 +265,13 @@ function validateUpdate(
   const errors: FieldError[] = [...metadataErrors, ...metadataErrors, ...finalizerErrors]
   if (part === undefined) errors.push(...(definition.validateUpdate?.(object, old, context) ?? []))
   else errors.push(...(part.validate?.(object, old, context) ?? []))
-  if (errors.length > 0) throw status.invalid(definition.group, definition.kind, name, errors)
-  const warnings = part === undefined ? definition.warnings?.(object, old, context) : part.warnings?.(object, old, context)
-  for (const warning of warnings ?? []) context.warn(warning)
+  const isRefused = errors.length > 0
+  // Custom resources warn even when they refuse.
+  const warns = !isRefused || definition.custom
+  const warnings =
+    part === undefined ? warns && definition.warnings?.(object, old, context) : warns && part.warnings?.(object, old, context)
+  for (const warning of warnings || []) context.warn(warning)
+  if (isRefused) throw status.invalid(definition.group, definition.kind, name, errors)
 }
 
 /** An object that was marked for deletion is gone with its last finalizer. */

@@ -3,18 +3,13 @@
 
 import { prune } from '../../apimachinery/codec/structural.ts'
 import { compilePattern, patternProblem } from '../../apimachinery/custom/pattern.ts'
-import { validateValue } from '../../apimachinery/custom/validate-value.ts'
-import { hasRules } from '../../apimachinery/custom/validator.ts'
+import { checkRules } from '../../apimachinery/custom/rules.ts'
+import { hasRules, validateValue } from '../../apimachinery/custom/validate-value.ts'
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../apimachinery/field-error.ts'
 import type { JsonSchema } from '../../apimachinery/schema/structural.ts'
 import { typeOfSchema } from '../../apimachinery/schema/structural.ts'
 import { listErrors } from './list-schema.ts'
-
-export interface SchemaOptions {
-  readonly preserve: boolean
-  readonly hasStatus: boolean
-  readonly old: JsonSchema | undefined
-}
+import { ruleErrors } from './rules.ts'
 
 type Place = 'root' | 'property' | 'items' | 'additional'
 
@@ -23,21 +18,13 @@ const UNSUPPORTED = ['patternProperties', 'definitions', 'dependencies', 'id', '
 /** Parts of a schema that restrict values and say nothing about structure. */
 const COMBINED = ['allOf', 'anyOf', 'oneOf'] as const
 
-export function validateSchema(root: JsonSchema, field: string, options: SchemaOptions): FieldError[] {
+export function validateSchema(root: JsonSchema, field: string): FieldError[] {
   const errors = nodeErrors(root, field, 'root')
   errors.push(...metadataErrors(root, `${field}.properties[metadata]`))
   if (errors.length > 0) return errors
   errors.push(...defaultErrors(root, field, false))
-  if (errors.length === 0 && hasRules(root)) errors.push(...(ruleErrors?.(root, field, options.old) ?? []))
+  if (errors.length === 0 && hasRules(root)) errors.push(...ruleErrors(root, field))
   return errors
-}
-
-type RuleErrors = (root: JsonSchema, field: string, old: JsonSchema | undefined) => readonly FieldError[]
-let ruleErrors: RuleErrors | undefined
-
-/** Rules are compiled by what knows CEL. */
-export function setRuleErrors(check: RuleErrors): void {
-  ruleErrors = check
 }
 
 function nodeErrors(schema: JsonSchema, field: string, place: Place): FieldError[] {
@@ -202,12 +189,5 @@ function ownDefaultErrors(schema: JsonSchema, at: string): FieldError[] {
   }
   if (isUnknown) return [invalid(at, value, 'must not have unknown fields')]
   const errors = validateValue(value, schema, { field: at, name: '' })
-  return errors.length > 0 || !hasRules(schema) ? errors : [...(defaultRules?.(schema, value, at) ?? [])]
-}
-
-type DefaultRules = (schema: JsonSchema, value: unknown, field: string) => readonly FieldError[]
-let defaultRules: DefaultRules | undefined
-
-export function setDefaultRules(check: DefaultRules): void {
-  defaultRules = check
+  return errors.length > 0 || !hasRules(schema) ? errors : [...checkRules(value, schema, at, undefined, false).errors]
 }

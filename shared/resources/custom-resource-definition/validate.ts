@@ -93,7 +93,7 @@ function validateSpec({ spec }: CustomResourceDefinition, old?: CustomResourceDe
     errors.push(invalid('spec.preserveUnknownFields', true, why))
   }
   errors.push(...validateVersionNames(versions))
-  errors.push(...validateVersions(versions, spec.preserveUnknownFields === true, old?.spec.versions ?? []))
+  errors.push(...validateVersions(versions, old?.spec.versions ?? []))
   errors.push(...validateConversion(spec))
   return errors
 }
@@ -131,7 +131,7 @@ function warningProblems(text: string): string[] {
 
 const same = (versions: readonly Version[], part: keyof Version) => versions.every(version => equal(version[part], versions[0]?.[part]))
 
-function validateVersions(versions: readonly Version[], preserve: boolean, old: readonly Version[]): Errors {
+function validateVersions(versions: readonly Version[], old: readonly Version[]): Errors {
   const errors: Errors = []
   const shared = {
     schema: same(versions, 'schema'),
@@ -148,14 +148,7 @@ function validateVersions(versions: readonly Version[], preserve: boolean, old: 
     if (root && (first || !shared.schema)) {
       const field = shared.schema ? 'spec.validation.openAPIV3Schema' : `${at}.schema.openAPIV3Schema`
       const isUnchanged = before !== undefined && equal(before.schema, version.schema)
-      if (!isUnchanged)
-        errors.push(
-          ...validateSchema(root, field, {
-            preserve,
-            hasStatus: hasStatus(version),
-            old: before?.schema?.openAPIV3Schema as JsonSchema | undefined,
-          }),
-        )
+      if (!isUnchanged) errors.push(...validateSchema(root, field))
     }
     if (first || !shared.subresources)
       errors.push(...validateSubresources(version.subresources, shared.subresources ? 'spec.subresources' : `${at}.subresources`))
@@ -174,8 +167,6 @@ function validateVersions(versions: readonly Version[], preserve: boolean, old: 
   }
   return errors
 }
-
-const hasStatus = ({ subresources }: Version) => subresources?.status !== undefined && subresources.status !== null
 
 function validateNames(names: CustomResourceDefinitionNames): Errors {
   const errors: Errors = []

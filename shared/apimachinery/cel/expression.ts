@@ -1,0 +1,150 @@
+// An expression, compiled once: what is wrong with it in upstream's words, or its value.
+import type { Environment } from '@marcbachmann/cel-js'
+import { evaluatingEnvironment, optionalOldEnvironment } from './environment.ts'
+
+export type Variables = Readonly<Record<string, unknown>>
+
+/** Evaluation failed: "no such key: a", "division by zero". */
+export class CelError extends Error {
+  override readonly name = 'CelError'
+}
+
+export interface Expression {
+  readonly text: string
+  /** @throws CelError */
+  evaluate(variables: Variables): unknown
+}
+
+export interface Checked {
+  /** "bool", "int", "list<string>"; "dyn" where it cannot be told. */
+  readonly type: string
+  /** 'ERROR: <input>:1:6: undeclared reference to ...', with the place marked. */
+  readonly problem: string | undefined
+}
+
+interface Fault {
+  readonly code?: string
+  readonly summary?: string
+  readonly message: string
+  readonly range?: { readonly start: number; readonly end: number }
+  readonly node?: { readonly args?: unknown }
+}
+
+const compiled = new Map<string, Expression>()
+const MOST_COMPILED = 5000
+
+/** An expression that was checked when it was written. @throws CelError where it cannot even be parsed */
+export function compile(text: string, optionalOld = false): Expression {
+  const key = `${optionalOld ? '?' : ' '}${text}`
+  const known = compiled.get(key)
+  if (known !== undefined) return known
+  let run: (variables: Record<string, unknown>) => unknown
+  try {
+    const environment = optionalOld ? optionalOldEnvironment() : evaluatingEnvironment()
+    run = environment.parse(text) as unknown as typeof run
+  } catch (error) {
+    throw new CelError(summaryOf(error))
+  }
+  const expression: Expression = {
+    text,
+    evaluate(variables) {
+      try {
+        return run({ ...variables })
+      } catch (error) {
+        throw new CelError(summaryOf(error))
+      }
+    },
+  }
+  if (compiled.size >= MOST_COMPILED) compiled.clear()
+  compiled.set(key, expression)
+  return expression
+}
+
+function summaryOf(error: unknown): string {
+  const { summary, message } = error as Fault
+  const text = summary ?? message
+  return text.replace(/^[A-Z]/, first => first.toLowerCase())
+}
+
+export function check(text: string, environment: Environment): Checked {
+  const { valid, type, error } = environment.check(text) as { valid: boolean; type?: unknown; error?: Fault }
+  if (valid) return { type: String(type), problem: unknownInHas(text, environment) }
+  return { type: 'error', problem: problemOf(text, error ?? { message: 'unknown' }) }
+}
+
+/** The interpreter's checker lets has() ask for what no type has. */
+function unknownInHas(text: string, environment: Environment): string | undefined {
+  for (const match of text.matchAll(/\bhas\(\s*([\w.]+)\s*\)/g)) {
+    const argument = match[1] ?? ''
+    const { error } = environment.check(argument) as { error?: Fault }
+    if (error?.code !== 'no_such_key') continue
+    const shift = (match.index ?? 0) + match[0].indexOf(argument)
+    const range = { start: (error.range?.start ?? 0) + shift, end: (error.range?.end ?? 0) + shift }
+    return problemOf(text, { code: error.code, message: error.message, summary: error.summary ?? '', range })
+  }
+  return undefined
+}
+
+const EXPECTED = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
+
+function problemOf(text: string, fault: Fault): string {
+  const { offset, message } = translate(text, fault)
+  const before = text.slice(0, offset)
+  const line = before.split('\n').length
+  const column = offset - (before.lastIndexOf('\n') + 1) + 1
+  const source = text.split('\n')[line - 1] ?? ''
+  return `ERROR: <input>:${line}:${column}: ${message}\n | ${source}\n | ${'.'.repeat(column - 1)}^`
+}
+
+function translate(text: string, fault: Fault): { offset: number; message: string } {
+  const summary = fault.summary ?? fault.message.split('\n')[0] ?? ''
+  const start = fault.range?.start ?? 0
+  if (fault.code === 'unknown_variable') {
+    return { offset: start, message: `undeclared reference to '${summary.replace(/^.*: /, '')}' (in container '')` }
+  }
+  if (fault.code === 'no_such_key') return { offset: Math.max(0, start - 1), message: `undefined field '${summary.replace(/^.*: /, '')}'` }
+  const operation = /^no such overload: (.+?) (==|!=|<=|>=|<|>|\+|-|\*|\/|%|in|&&|\|\|) (.+)$/.exec(summary)
+  if (operation !== null) {
+    const [, left = '', operator = '', right = ''] = operation
+    const name = operator === 'in' ? '@in' : `_${operator}_`
+    const message = `found no matching overload for '${name}' applied to '(${typeText(left)}, ${typeText(right)})'`
+    return { offset: operatorOffset(text, operator, fault), message }
+  }
+  const call = /^found no matching overload for '(?:(.+?)\.)?([\w]+)\((.*)\)'$/.exec(summary)
+  if (call !== null) {
+    const [, receiver, name = '', args = ''] = call
+    const offset = Math.max(0, text.indexOf(`${name}(`, Math.max(0, start - 1)) + name.length)
+    if (!isKnownFunction(name)) return { offset, message: `undeclared reference to '${name}' (in container '')` }
+    const applied = receiver === undefined ? `'(${typeText(args)})'` : `'${typeText(receiver)}.(${typeText(args)})'`
+    return { offset, message: `found no matching overload for '${name}' applied to ${applied}` }
+  }
+  if (/EOF/.test(summary)) return { offset: text.length, message: `Syntax error: mismatched input '<EOF>' expecting ${EXPECTED}` }
+  return { offset: start, message: fault.code?.startsWith('unexpected') ? `Syntax error: ${summary}` : summary }
+}
+
+/** Between the operands: nodes know where they begin and end. */
+function operatorOffset(text: string, operator: string, { node, range }: Fault): number {
+  const [left] = (Array.isArray(node?.args) ? node.args : []) as { range?: { end: number }; end?: number }[]
+  const from = left?.range?.end ?? left?.end ?? range?.start ?? 0
+  const at = text.indexOf(operator, from)
+  return at < 0 ? (range?.start ?? 0) : at
+}
+
+/** "list<int>" -> "list(int)" */
+const typeText = (type: string): string =>
+  type
+    .replaceAll('optional<', 'optional_type(')
+    .replaceAll('<', '(')
+    .replaceAll('>', ')')
+    .replace(/\bnull\b/g, 'null_type')
+
+let functions: ReadonlySet<string> | undefined
+
+function isKnownFunction(name: string): boolean {
+  functions ??= new Set(
+    evaluatingEnvironment()
+      .getDefinitions()
+      .functions.map(({ name: known }) => known),
+  )
+  return functions.has(name)
+}

@@ -1,0 +1,121 @@
+// Rules in CEL, when a definition is written: they are compiled with the types of the schema.
+import { checkingEnvironment } from '../../apimachinery/cel/environment.ts'
+import { check } from '../../apimachinery/cel/expression.ts'
+import { escapeName, TypeNames } from '../../apimachinery/cel/types.ts'
+import { type Rule, rulesOf, usesOldSelf } from '../../apimachinery/custom/rules.ts'
+import { hasRules } from '../../apimachinery/custom/validate-value.ts'
+import { type FieldError, invalid, notSupported, required } from '../../apimachinery/field-error.ts'
+import { member } from '../../apimachinery/objects.ts'
+import type { JsonSchema } from '../../apimachinery/schema/structural.ts'
+
+const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired']
+
+/** `uncorrelated`: the list above whose items cannot be told to be the same as before. */
+export function ruleErrors(schema: JsonSchema, field: string, isRoot = true, uncorrelated?: string): FieldError[] {
+  if (!hasRules(schema)) return []
+  const errors = rulesOf(schema).flatMap((rule, i) =>
+    ownErrors(rule, schema, `${field}.x-kubernetes-validations[${i}]`, isRoot, uncorrelated),
+  )
+  const { properties, additionalProperties, items } = schema
+  for (const [name, one] of Object.entries(properties ?? {}))
+    errors.push(...ruleErrors(one, `${field}.properties[${name}]`, false, uncorrelated))
+  if (typeof additionalProperties === 'object')
+    errors.push(...ruleErrors(additionalProperties, `${field}.additionalProperties`, false, uncorrelated))
+  if (items !== undefined) {
+    const isMap = schema['x-kubernetes-list-type'] === 'map'
+    errors.push(...ruleErrors(items, `${field}.items`, false, uncorrelated ?? (isMap ? undefined : field)))
+  }
+  return errors
+}
+
+/** As Go prints the internal type. */
+const printed = ({ rule, message, messageExpression, reason, fieldPath, optionalOldSelf }: Rule) => ({
+  Rule: rule,
+  Message: message ?? '',
+  MessageExpression: messageExpression ?? '',
+  Reason: reason ?? null,
+  FieldPath: fieldPath ?? '',
+  OptionalOldSelf: optionalOldSelf ?? null,
+})
+
+function ownErrors(rule: Rule, schema: JsonSchema, at: string, isRoot: boolean, uncorrelated: string | undefined): FieldError[] {
+  const errors: FieldError[] = []
+  const { message, messageExpression, reason, fieldPath, optionalOldSelf } = rule
+  const text = rule.rule ?? ''
+  if (text.trim() === '') errors.push(required(`${at}.rule`, 'rule is not specified'))
+  if (message !== undefined && message !== '') {
+    if (message.trim() === '') errors.push(invalid(`${at}.message`, message, 'must be non-empty if specified'))
+    else if (message.includes('\n')) errors.push(invalid(`${at}.message`, message, 'must not contain line breaks'))
+  } else if (text.trim().includes('\n') && !messageExpression) {
+    errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'))
+  }
+  if (messageExpression !== undefined && messageExpression !== '' && messageExpression.trim() === '') {
+    errors.push(required(`${at}.messageExpression`, 'must be non-empty if specified'))
+  }
+  if (reason !== undefined && !REASONS.includes(reason)) errors.push(notSupported(`${at}.reason`, reason, REASONS))
+  if (fieldPath !== undefined && fieldPath !== '' && !isPath(fieldPath, schema))
+    errors.push(invalid(`${at}.fieldPath`, fieldPath, 'must be a valid path'))
+  const isTransition = usesOldSelf(text)
+  if (isTransition && uncorrelated !== undefined) {
+    const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`
+    errors.push(invalid(`${at}.rule`, text, why))
+  }
+  if (errors.length > 0) return errors
+  return compileErrors(rule, schema, at, isRoot, isTransition, optionalOldSelf === true)
+}
+
+function compileErrors(
+  rule: Rule,
+  schema: JsonSchema,
+  at: string,
+  isRoot: boolean,
+  isTransition: boolean,
+  isOptional: boolean,
+): FieldError[] {
+  const errors: FieldError[] = []
+  const environment = checkingEnvironment()
+  const type = new TypeNames(environment).of(schema, isRoot)
+  environment.registerVariable('self', type)
+  environment.registerVariable('oldSelf', isOptional ? `optional<${type}>` : type)
+  const checked = check(rule.rule, environment)
+  const isBroken = checked.problem !== undefined
+  if (isBroken) errors.push(invalid(`${at}.rule`, printed(rule), `compilation failed: ${checked.problem}`))
+  else if (checked.type !== 'bool' && checked.type !== 'dyn')
+    errors.push(invalid(`${at}.rule`, printed(rule), 'cel expression must evaluate to a bool'))
+  // A rule that does not compile uses nothing.
+  if (isOptional && (!isTransition || isBroken))
+    errors.push(invalid(`${at}.optionalOldSelf`, true, 'may not be set if oldSelf is not used in rule'))
+  if (rule.messageExpression) {
+    const message = check(rule.messageExpression, environment)
+    if (message.problem !== undefined) {
+      errors.push(invalid(`${at}.messageExpression`, printed(rule), `messageExpression compilation failed: ${message.problem}`))
+    } else if (message.type !== 'string' && message.type !== 'dyn') {
+      errors.push(invalid(`${at}.messageExpression`, printed(rule), 'messageExpression must evaluate to a string'))
+    }
+  }
+  return errors
+}
+
+/** ".spec.a" or "['a.b']": members that the schema names, nothing inside of lists. */
+function isPath(path: string, schema: JsonSchema): boolean {
+  let type: JsonSchema | undefined = schema
+  let rest = path
+  while (rest !== '') {
+    const step = /^\.([a-zA-Z_][\w]*)|^\['((?:[^'\\]|\\.)*)'\]/.exec(rest)
+    if (step === null) return false
+    const name = step[1] ?? step[2] ?? ''
+    const next: JsonSchema | undefined =
+      member(type?.properties, name) ??
+      byEscapedName(type, name) ??
+      (typeof type?.additionalProperties === 'object' ? type.additionalProperties : undefined)
+    if (next === undefined) return false
+    type = next
+    rest = rest.slice(step[0].length)
+  }
+  return true
+}
+
+function byEscapedName(schema: JsonSchema | undefined, name: string): JsonSchema | undefined {
+  const found = Object.keys(schema?.properties ?? {}).find(one => escapeName(one) === name)
+  return found === undefined ? undefined : member(schema?.properties, found)
+}

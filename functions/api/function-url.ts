@@ -30,7 +30,8 @@ export function requestOf({
   return new Request(url, {
     method: UNFETCHABLE.has(method) ? 'OPTIONS' : method,
     headers: fields,
-    ...(hasBody && { body: isBase64Encoded ? Buffer.from(body, 'base64') : body }),
+    // As bytes: of a text it would say that it is text/plain, where the client said nothing (kubectl create --raw).
+    ...(hasBody && { body: Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8') }),
   })
 }
 

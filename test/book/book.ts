@@ -44,7 +44,7 @@ export function chapter(number: number): Chapter {
   let rows = 0
   beforeAll(async () => {
     const named = inject('book')
-    cluster = await Cluster.prepare(named)
+    cluster = await Cluster.prepare({ ...named, flags: (process.env.ZEROPLANE_TEST_BOOK_FLAGS ?? '').split(' ').filter(Boolean) })
     if (!existsSync(cluster.kubeconfig)) await cluster.start()
     await tagImages()
   })
@@ -78,6 +78,7 @@ export class Reader {
   readonly #kubeconfig: string
   readonly #typed: string[] = []
   readonly #watching = new Set<Watching>()
+  readonly #opened = performance.now()
   #last = ''
 
   private constructor(cluster: Cluster, version: KubectlVersion, namespace: string) {
@@ -103,8 +104,10 @@ export class Reader {
   /** Its exit code is the caller's to judge. */
   async try(line: string | readonly string[], options: RunOptions = {}): Promise<Result> {
     const args = typeof line === 'string' ? words(line) : line
+    const begun = performance.now()
     const result = await this.cluster.try(this.version, args, { ...options, env: { KUBECONFIG: this.#kubeconfig, ...options.env } })
-    this.#typed.push(`$ kubectl ${args.join(' ')}\n${result.stdout}${result.stderr}`.slice(0, 2000))
+    const seconds = `${((begun - this.#opened) / 1000).toFixed(1)} s + ${((performance.now() - begun) / 1000).toFixed(1)}`
+    this.#typed.push(`$ kubectl ${args.join(' ')} (${seconds})\n${result.stdout}${result.stderr}`.slice(0, 2000))
     return result
   }
 

@@ -40,10 +40,9 @@ export class Film {
   }
 }
 
-/** Objects one after the other, as kubectl prints them: each begins and ends with a brace of its own line. */
-export function eventsOf(text: string): WatchEvent[] {
-  return text
-    .split(/^(?=\{)/m)
-    .filter(part => part.trimEnd().endsWith('\n}'))
-    .map(part => JSON.parse(part) as WatchEvent)
-}
+/** kubectl prints one a line; the last line may not be complete yet. */
+const eventsOf = (text: string): WatchEvent[] =>
+  text
+    .split('\n')
+    .slice(0, -1)
+    .map(line => JSON.parse(line) as WatchEvent)

@@ -16,14 +16,18 @@ export async function rollbackTo(
   const undone: Deployment = { ...deployment, metadata: { ...deployment.metadata, annotations } }
   const name = deployment.metadata.name
   let event: [type: 'Normal' | 'Warning', reason: string, message: string]
-  if (set === undefined) event = ['Warning', 'RollbackRevisionNotFound', 'Unable to find last revision.']
+  if (set === undefined) event = ['Warning', 'DeploymentRollbackRevisionNotFound', 'Unable to find last revision.']
   else if (sameTemplate(set.spec.template!, deployment.spec.template)) {
-    event = ['Warning', 'RollbackTemplateUnchanged', `The rollback revision contains the same template as current deployment "${name}"`]
+    event = [
+      'Warning',
+      'DeploymentRollbackTemplateUnchanged',
+      `The rollback revision contains the same template as current deployment "${name}"`,
+    ]
   } else {
     const template = structuredClone(set.spec.template!)
     delete template.metadata?.labels?.[TEMPLATE_HASH]
     undone.spec = { ...deployment.spec, template }
-    event = ['Normal', 'RollbackDone', `Rolled back deployment "${name}" to revision ${wanted}`]
+    event = ['Normal', 'DeploymentRollback', `Rolled back deployment "${name}" to revision ${wanted}`]
   }
   await client.update<Deployment>(DEPLOYMENTS, undone)
   void events.event(deployment, ...event)

@@ -1,16 +1,21 @@
 // Every controller is killed before and after each of its writes, and another process takes over: what comes out is what would have
 // come out without the crash.
 import { expect, test } from 'vitest'
-import type { Deployment, ReplicaSet, StatefulSet } from '../../shared/api/apps/v1.ts'
-import type { Job } from '../../shared/api/batch/v1.ts'
-import type { ConfigMap } from '../../shared/api/core/v1.ts'
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../../shared/api/apps/v1.ts'
+import type { CronJob, Job } from '../../shared/api/batch/v1.ts'
+import type { ConfigMap, PersistentVolume, PersistentVolumeClaim } from '../../shared/api/core/v1.ts'
 import type { KubeObject } from '../../shared/apimachinery/types.ts'
 import {
   CONFIG_MAPS,
   CONTROLLER_REVISIONS,
+  CRON_JOBS,
+  DAEMON_SETS,
   DEPLOYMENTS,
   JOBS,
+  NAMESPACES,
   NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
   PODS,
   REPLICA_SETS,
   SERVICES,
@@ -19,7 +24,7 @@ import {
 import { isActive, isReady } from '../../shared/controllers/pods.ts'
 import { TestCluster } from './cluster.ts'
 import { Crash } from './crash.ts'
-import { deployment, job, readyNode, statefulSet, template } from './objects.ts'
+import { daemonSet, deployment, job, readyNode, statefulSet, template } from './objects.ts'
 
 interface Scenario {
   /** What people do; `settle` lets the controllers (and the kubelet) do their part, and is where crashes are healed. */
@@ -110,6 +115,126 @@ const scenarios: Record<string, Scenario> = {
         ['orphaning-a', []],
         ['orphaning-b', []],
       ])
+    },
+  },
+  'a DaemonSet that is rolled out, and rolled back': {
+    async run(cluster, settle) {
+      for (const name of ['n1', 'n2'])
+        await cluster.create(NODES, { ...readyNode(name, cluster.clock.now()), metadata: { name, namespace: undefined } })
+      const scheduled = { schedulerName: 'default-scheduler' }
+      await cluster.create(DAEMON_SETS, daemonSet('d', { template: template('d', 'c:1', scheduled) }))
+      for (const image of ['c:1', 'c:2', 'c:1']) {
+        await cluster.patch(DAEMON_SETS, 'd', { spec: { template: template('d', image, scheduled) } })
+        await settle(async () => {
+          const waiting = (await cluster.activePods()).filter(pod => pod.spec.nodeName && !isReady(pod))
+          for (const pod of waiting) await cluster.ready(pod)
+          return waiting.length
+        })
+      }
+    },
+    async check(cluster) {
+      const pods = await cluster.pods()
+      expect(pods.map(({ spec }) => [spec.nodeName, spec.containers[0]?.image]).sort()).toEqual([
+        ['n1', 'c:1'],
+        ['n2', 'c:1'],
+      ])
+      const { status, metadata } = await cluster.get<DaemonSet>(DAEMON_SETS, 'd')
+      expect(status).toMatchObject({ numberAvailable: 2, updatedNumberScheduled: 2, observedGeneration: metadata.generation })
+      const revisions = await cluster.list<ControllerRevision>(CONTROLLER_REVISIONS)
+      expect(revisions.map(({ revision }) => revision).sort()).toEqual([2, 3])
+    },
+  },
+  'a CronJob that replaces what still runs, and drops its history': {
+    async run(cluster, settle) {
+      const spec = {
+        schedule: '*/20 * * * *',
+        concurrencyPolicy: 'Replace',
+        successfulJobsHistoryLimit: 1,
+        jobTemplate: { spec: job('x').spec },
+      }
+      await cluster.create(CRON_JOBS, { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'c' }, spec })
+      // Every other Job ends in time.
+      let finished = 0
+      for (let round = 0; round < 4; round++) {
+        await cluster.pass(1200)
+        await settle()
+        const [pod] = await cluster.activePods()
+        if (round % 2 === 1 && pod !== undefined) {
+          await cluster.report(pod, 'Succeeded', false)
+          finished++
+        }
+      }
+      expect(finished).toBeGreaterThan(0)
+      await cluster.patch(CRON_JOBS, 'c', { spec: { suspend: true } })
+      await settle(async () => {
+        const active = await cluster.activePods()
+        for (const pod of active) await cluster.report(pod, 'Succeeded', false)
+        return active.length
+      })
+    },
+    async check(cluster) {
+      const { status } = await cluster.get<CronJob>(CRON_JOBS, 'c')
+      expect(status?.active ?? []).toEqual([])
+      const jobs = await cluster.list<Job>(JOBS)
+      // One for each time at most, the last one left.
+      expect(jobs.length).toBe(1)
+      expect(jobs[0]?.status?.succeeded).toBe(1)
+      expect((await cluster.pods()).length).toBe(1)
+    },
+  },
+  'a namespace that is deleted with everything in it': {
+    async run(cluster, settle) {
+      const inside = (object: object, name: string) => ({ ...object, metadata: { name, namespace: 'going' } })
+      await cluster.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'going', namespace: undefined } })
+      await settle()
+      await cluster.create(DEPLOYMENTS, inside(deployment('web', { replicas: 2 }), 'web'))
+      await cluster.create(JOBS, inside(job('j'), 'j'))
+      const ports = [{ port: 80 }]
+      await cluster.create(SERVICES, inside({ apiVersion: 'v1', kind: 'Service', spec: { selector: { app: 'web' }, ports } }, 'web'))
+      await settle()
+      await cluster.client.delete(NAMESPACES, undefined, 'going')
+      await settle()
+    },
+    async check(cluster) {
+      expect(await cluster.client.get(NAMESPACES, undefined, 'going')).toBeUndefined()
+      for (const resource of [DEPLOYMENTS, REPLICA_SETS, PODS, JOBS, SERVICES, CONFIG_MAPS])
+        expect((await cluster.store.list(resource, { prefix: 'going/' })).items).toEqual([])
+    },
+  },
+  'volumes and claims that are bound, and let go': {
+    async run(cluster, settle) {
+      const capacity = { storage: '1Gi' }
+      const spec = { accessModes: ['ReadWriteOnce'], storageClassName: '' }
+      const volume = (name: string) => ({
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        metadata: { name, namespace: undefined },
+        spec: { ...spec, capacity, hostPath: { path: '/v' } },
+      })
+      for (const name of ['v1', 'v2']) await cluster.create(PERSISTENT_VOLUMES, volume(name))
+      for (const name of ['c1', 'c2', 'c3'])
+        await cluster.create(PERSISTENT_VOLUME_CLAIMS, {
+          apiVersion: 'v1',
+          kind: 'PersistentVolumeClaim',
+          metadata: { name },
+          spec: { ...spec, resources: { requests: capacity } },
+        })
+      await settle()
+      await cluster.client.delete(PERSISTENT_VOLUME_CLAIMS, cluster.namespace, 'c1')
+      await settle()
+    },
+    async check(cluster) {
+      const claims = await cluster.list<PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS)
+      const volumes = (await cluster.store.list(PERSISTENT_VOLUMES)).items.map(({ object }) => object as PersistentVolume)
+      expect(volumes.map(({ status }) => status?.phase).sort()).toEqual(
+        // c1 had one of them, or neither: who comes first is not told.
+        claims.filter(({ status }) => status?.phase === 'Bound').length === 2 ? ['Bound', 'Bound'] : ['Bound', 'Released'],
+      )
+      for (const { metadata, spec, status } of claims) {
+        if (status?.phase !== 'Bound') continue
+        const bound = volumes.find(volume => volume.metadata.name === spec?.volumeName)
+        expect(bound?.spec?.claimRef).toMatchObject({ name: metadata.name, uid: metadata.uid })
+      }
     },
   },
   'pods that are scheduled and served': {

@@ -3,6 +3,7 @@ import { MemoryNotes } from '../store/notes.ts'
 import { type ApiServiceProbe, apiServiceController } from './apiservice.ts'
 import { clusterRoleAggregationController } from './clusterroleaggregation.ts'
 import { cronJobController } from './cronjob.ts'
+import { csrCleaner } from './csrcleaner.ts'
 import { customResourceDefinitionController } from './customresourcedefinition.ts'
 import { daemonSetController } from './daemonset.ts'
 import { deploymentController } from './deployment.ts'
@@ -42,6 +43,7 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
   apiServiceController(apiServices),
   clusterRoleAggregationController,
   cronJobController,
+  csrCleaner,
   customResourceDefinitionController,
   daemonSetController,
   deploymentController,

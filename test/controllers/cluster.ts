@@ -9,6 +9,7 @@ import { ManualClock } from '../../shared/clock.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import { PODS } from '../../shared/controllers/collections.ts'
 import { controllers as all } from '../../shared/controllers/index.ts'
+import { unlessGone } from '../../shared/controllers/owners.ts'
 import { isActive, isReady } from '../../shared/controllers/pods.ts'
 import { timestamp } from '../../shared/controllers/time.ts'
 import type { Controller } from '../../shared/controllers/types.ts'
@@ -21,6 +22,8 @@ export interface TestClusterOptions {
   /** Wraps the client that controllers write with, e.g. to fail some writes. */
   readonly wrap?: (client: Client) => Client
   readonly log?: Log
+  /** Two processes do all the work, each key twice at once: as if every message came a second time, late. */
+  readonly twins?: boolean
 }
 
 export class TestCluster {
@@ -31,10 +34,12 @@ export class TestCluster {
   readonly #machinery = openCluster({ store: this.store, now: this.clock.now })
   readonly #controllers: readonly Controller[]
   readonly #log: Log | undefined
-  #manager!: Manager
+  readonly #twins: boolean
+  #managers: readonly Manager[] = []
   #end = () => {}
 
-  private constructor({ controllers = all, log }: TestClusterOptions) {
+  private constructor({ controllers = all, log, twins = false }: TestClusterOptions) {
+    this.#twins = twins
     this.#controllers = controllers
     this.#log = log
     this.client = clientFor(this.#machinery, SYSTEM, 'test')
@@ -56,25 +61,26 @@ export class TestCluster {
     const client = mortal(wrap(clientFor(this.#machinery, SYSTEM)), life)
     const { registry } = this.#machinery
     const { store, clock } = this
-    this.#manager = await startManager({ store, client, registry, controllers: this.#controllers, clock, log: this.#log })
+    const one = () => startManager({ store, client, registry, controllers: this.#controllers, clock, log: this.#log })
+    this.#managers = await Promise.all(this.#twins ? [one(), one()] : [one()])
   }
 
   /** The controllers' process ends, whatever it was doing, and another begins: only what was written is left. */
   async restart(wrap?: (client: Client) => Client): Promise<void> {
-    this.#manager.stop()
+    this.stop()
     this.#end()
     await this.#begin(wrap)
   }
 
   /** A late duplicate: the key is reconciled once more, perhaps while it already is. */
   enqueue(controller: string, key: string): void {
-    this.#manager.enqueue(controller, key)
+    for (const manager of this.#managers) manager.enqueue(controller, key)
   }
 
   /** Until nothing is left to do at this moment, short back-offs included. */
   async calm(): Promise<void> {
     for (let i = 0; i < 200; i++) {
-      await this.#manager.idle()
+      for (const manager of [...this.#managers, ...this.#managers]) await manager.idle()
       const next = this.clock.next
       if (next === undefined || next > this.clock.now() + 1000) return
       this.clock.advance(next - this.clock.now())
@@ -136,19 +142,19 @@ export class TestCluster {
   /** Readies every pod that is not. Answers how many. */
   async readyAll(): Promise<number> {
     const waiting = (await this.activePods()).filter(pod => !isReady(pod))
-    for (const pod of waiting) await this.ready(pod)
+    for (const pod of waiting) await unlessGone(() => this.ready(pod))
     return waiting.length
   }
 
   /** What the kubelet does when the containers of pods that are going have ended. */
   async reap(): Promise<number> {
     const going = (await this.pods()).filter(pod => pod.metadata.deletionTimestamp !== undefined)
-    for (const pod of going) await this.client.delete(PODS, this.namespace, pod.metadata.name, { gracePeriodSeconds: 0 })
+    for (const pod of going) await unlessGone(() => this.client.delete(PODS, this.namespace, pod.metadata.name, { gracePeriodSeconds: 0 }))
     return going.length
   }
 
   stop(): void {
-    this.#manager.stop()
+    for (const manager of this.#managers) manager.stop()
   }
 }
 

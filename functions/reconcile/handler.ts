@@ -24,7 +24,7 @@ function servicesOf(cluster: string): ControllerServices {
   const [store, notes] = [storeOf(cluster), notesOf(cluster)]
   const read = createReader(store)
   const remotes = new Remotes({ read, store })
-  const metrics = workQueueSource(read, apiSource(remotes, usageSource(new UsageBook(notes, Date.now))))
+  const metrics = workQueueSource(read, apiSource(remotes, usageSource(new UsageBook(notes, Date.now), Date.now)))
   return { autoscaler: () => ({ metrics, notes }), apiServices: () => remoteProbe(remotes, store) }
 }
 

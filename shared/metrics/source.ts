@@ -1,13 +1,26 @@
 // The use of pods for autoscalers, from what the agents report.
 import type { MetricsSource, PodMetric, PodsOfScale } from '../controllers/hpa/metrics.ts'
 import { RESOURCE_API } from '../controllers/hpa/metrics.ts'
-import type { ContainerUse, UsageBook } from './usage.ts'
+import type { ContainerUse, PodUsage, UsageBook } from './usage.ts'
 
-export function usageSource(book: UsageBook): Pick<MetricsSource, 'resource'> {
+/** The autoscalers of a namespace look at the same time: so long (ms) they share what one of them has read. */
+const SHARED_MS = 2_000
+
+export function usageSource(book: UsageBook, now: () => number): Pick<MetricsSource, 'resource'> {
+  const lists = new Map<string, { readonly at: number; readonly usages: Promise<ReadonlyMap<string, PodUsage>> }>()
+  const usagesOf = (namespace: string): Promise<ReadonlyMap<string, PodUsage>> => {
+    const known = lists.get(namespace)
+    if (known !== undefined && now() - known.at < SHARED_MS) return known.usages
+    const usages = book.list(namespace).then(list => new Map(list.map(usage => [usage.uid, usage])))
+    usages.catch(() => lists.delete(namespace))
+    if (lists.size >= 1000) lists.clear()
+    lists.set(namespace, { at: now(), usages })
+    return usages
+  }
   return {
     async resource(resource, pods, container) {
       await book.want(pods.namespace)
-      const usages = new Map((await book.list(pods.namespace)).map(usage => [usage.uid, usage]))
+      const usages = await usagesOf(pods.namespace)
       const found = new Map<string, PodMetric>()
       for (const { metadata } of pods.pods) {
         const usage = usages.get(metadata.uid ?? '')

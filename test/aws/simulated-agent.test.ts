@@ -5,12 +5,15 @@ import { parseStages, randomFrom } from '../../localstack/ecs/simulated/stages.t
 import type { Pod } from '../../shared/api/core/v1.ts'
 import { createReader } from '../../shared/apimachinery/machinery.ts'
 import { PODS } from '../../shared/controllers/collections.ts'
+import { UsageBook } from '../../shared/metrics/usage.ts'
 import { AGENT_ENV } from '../../shared/pods/agent-protocol.ts'
 import { issueToken } from '../../shared/pods/agent-token.ts'
 import { withRecord } from '../../shared/pods/record.ts'
+import { usageSink } from '../../shared/pods/report-usage.ts'
 import { AGENT, SETUP } from '../../shared/pods/status.ts'
 import { createAgentSync } from '../../shared/pods/sync.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
+import { MemoryNotes } from '../../shared/store/notes.ts'
 import { storeClient } from '../pipeline/store-client.ts'
 import { CLUSTER, type EcsKit, ecsKit } from './ecs-kit.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -29,6 +32,9 @@ const RULES = `
 - image: "*/web:*"
   ready: 5
   stop: 4
+- image: "*/busy:*"
+  cpu: 0.25
+  memory: 16
 `
 
 describe('a simulated pod', () => {
@@ -37,11 +43,14 @@ describe('a simulated pod', () => {
   let kit: EcsKit
   const client = () => storeClient(store)
   let syncs: number
+  let book: UsageBook
 
   beforeEach(async () => {
     clock = new ManualClock()
     store = new MemoryStore()
     syncs = 0
+    const now = () => clock.now()
+    book = new UsageBook(new MemoryNotes(now), now)
     const sync = createAgentSync({
       client: client(),
       read: createReader(store),
@@ -51,6 +60,9 @@ describe('a simulated pod', () => {
       now: () => clock.now(),
       holdSeconds: 0,
       findTask: async () => undefined,
+      usage: usageSink(book, error => {
+        throw error
+      }),
     })
     const agentSync = (request: Request) => {
       syncs++
@@ -96,6 +108,20 @@ describe('a simulated pod', () => {
       status: { phase: 'Running', podIP: '10.88.0.1', containerStatuses: [{ ready: true, restartCount: 0 }] },
     })
     expect(syncs).toBe(2)
+  })
+
+  test('says what it uses, every 15 s while somebody wants to know and every 30 s otherwise', async () => {
+    await launch({ containers: [{ name: 'app', image: 'x/busy:1' }] })
+    await clock.advance(60_000)
+    expect([syncs, await book.get('default', 'p')]).toEqual([4, undefined])
+    await book.want('default')
+    // It learns of it with its next report, which is the first that is kept.
+    await clock.advance(60_000)
+    expect(syncs).toBe(4 + 3)
+    const containers = [{ name: 'app', nanoCores: 250_000_000, memoryBytes: 16 << 20 }]
+    expect(await book.list('default')).toMatchObject([{ name: 'p', at: clock.now(), window: 15_000, containers }])
+    await clock.advance(600_000)
+    expect(await book.list('default')).toEqual([])
   })
 
   test('becomes ready when its probe would, and ends in its own time when it is deleted', async () => {

@@ -35,7 +35,7 @@ beforeEach(async () => {
   const now = () => cluster.clock.now()
   notes = new MemoryNotes(now)
   const metrics: MetricsSource = {
-    ...usageSource(new UsageBook(counted, now)),
+    ...usageSource(new UsageBook(counted, now), now),
     pods: (...args) => (others.pods ?? noMetrics.pods)(...args),
     object: (...args) => (others.object ?? noMetrics.object)(...args),
     external: (...args) => (others.external ?? noMetrics.external)(...args),

@@ -61,7 +61,7 @@ async function start(): Promise<{ clock: ManualClock; meter: Meter; book: UsageB
     subresource: 'status',
   })
   const book = new UsageBook(notes, clock.now)
-  const metrics = apiSource(new Remotes({ read: createReader(store), store }), usageSource(new UsageBook(notes, clock.now)))
+  const metrics = apiSource(new Remotes({ read: createReader(store), store }), usageSource(new UsageBook(notes, clock.now), clock.now))
   manager = await startManager({
     store,
     client,

@@ -26,8 +26,11 @@ export function aggregation({ store, registry, engines }: Machinery): Elsewhere 
   }
 
   return async ({ request, url, user }, local) => {
-    const [, root, group = ''] = url.pathname.split('/')
-    if (root !== 'apis' || (group !== '' && isServedHere(group))) return undefined
+    const [, root, ...rest] = url.pathname.split('/')
+    if (root !== 'apis' && !url.pathname.startsWith('/openapi/v3')) return undefined
+    // /apis/<group>/..., /openapi/v3/apis/<group>/...
+    const group = (root === 'apis' ? rest[0] : rest[2]) ?? ''
+    if (group !== '' && isServedHere(group)) return undefined
     const { items } = await store.list(API_SERVICES)
     if (!items.some(({ object }) => (object as { spec?: { service?: unknown } }).spec?.service !== undefined)) return undefined
     loading ??= load()

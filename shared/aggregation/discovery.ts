@@ -28,7 +28,7 @@ interface ApiResource {
 }
 
 /** A client that waits for discovery should not have to wait for a server that does not answer. */
-const PATIENCE_MS = 5_000
+export const PATIENCE_MS = 5_000
 /** How long an answer is good for, in this process. */
 const GOOD_MS = 30_000
 

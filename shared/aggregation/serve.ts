@@ -5,7 +5,8 @@ import type { UserInfo } from '../apimachinery/context.ts'
 import type { Engines } from '../apimachinery/engines.ts'
 import { MEDIA_TYPES } from '../apimachinery/request/negotiation.ts'
 import { messageOf } from '../controllers/replicas.ts'
-import { discover, type RemoteVersion } from './discovery.ts'
+import { AGGREGATOR } from './aggregator.ts'
+import { discover, PATIENCE_MS, type RemoteVersion } from './discovery.ts'
 import { groupVersionOf, isAvailable, type Remotes, ServiceProblem } from './remote.ts'
 
 export interface RemoteCall {
@@ -19,7 +20,8 @@ export interface RemoteCall {
 
 /** Undefined: it is this server's own business. */
 export async function serveRemote(remotes: Remotes, call: RemoteCall): Promise<Response | undefined> {
-  const [, root, group, version] = call.url.pathname.split('/')
+  const [, root, group, version, ...rest] = call.url.pathname.split('/')
+  if (root === 'openapi') return serveOpenApi(remotes, call, rest)
   if (root !== 'apis') return undefined
   if (!group) return serveRoot(remotes, call)
   if (!version) return serveGroup(remotes, call, group)
@@ -38,6 +40,41 @@ async function pass(remotes: Remotes, service: APIService, { request, url, user 
     return await remotes.ask(service, `${url.pathname}${url.search}`, { method, headers, body, signal }, user)
   } catch (error) {
     return plain(503, error instanceof ServiceProblem ? 'service unavailable' : `error trying to reach service: ${messageOf(error)}`)
+  }
+}
+
+const OPENAPI = '/openapi/v3'
+
+interface OpenApiIndex {
+  readonly paths: Readonly<Record<string, { readonly serverRelativeURL: string }>>
+}
+
+/** Their documents are served as they are; the index has an entry for each that says that it has one. */
+async function serveOpenApi(remotes: Remotes, call: RemoteCall, [group, version]: readonly string[]): Promise<Response | undefined> {
+  if (!call.url.pathname.startsWith(OPENAPI) || call.request.method !== 'GET') return undefined
+  if (group !== undefined) {
+    const service = version === undefined ? undefined : await remotes.find(group, version)
+    return service && pass(remotes, service, call)
+  }
+  const services = (await remotes.list()).filter(isAvailable)
+  if (services.length === 0) return undefined
+  const { paths, ...rest } = await ownDocument<OpenApiIndex>(call, MEDIA_TYPES.json)
+  const remote = await Promise.all(services.map(service => openApiEntry(remotes, service)))
+  return Response.json({ ...rest, paths: { ...paths, ...Object.fromEntries(remote.flat()) } })
+}
+
+type Entry = readonly [path: string, value: { readonly serverRelativeURL: string }]
+
+async function openApiEntry(remotes: Remotes, service: APIService): Promise<Entry[]> {
+  const { group, version } = groupVersionOf(service)
+  const path = `apis/${group}/${version}`
+  try {
+    const headers = { accept: MEDIA_TYPES.json }
+    const answer = await remotes.ask(service, OPENAPI, { method: 'GET', headers }, AGGREGATOR, PATIENCE_MS)
+    const entry = answer.ok ? ((await answer.json()) as OpenApiIndex).paths[path] : undefined
+    return entry === undefined ? [] : [[path, entry]]
+  } catch {
+    return []
   }
 }
 

@@ -270,6 +270,14 @@ describe('an APIService with a Service', () => {
     const again = await send('/apis', { headers: { accept, 'if-none-match': aggregated.headers.get('etag')! } })
     expect(again.code).toBe(304)
     expect((await json(`/apis/${GROUP}/v1`)).resources).toHaveLength(2)
+    const document = { openapi: '3.0.0', info: { title: 'theirs' } }
+    answers['/openapi/v3'] = { paths: { [`apis/${GROUP}/v1`]: { serverRelativeURL: `/openapi/v3/apis/${GROUP}/v1?hash=1` }, other: {} } }
+    answers[`/openapi/v3/apis/${GROUP}/v1`] = document
+    const { paths } = await json('/openapi/v3')
+    expect(Object.keys(paths)).toEqual(expect.arrayContaining([`apis/${GROUP}/v1`, 'apis/apps/v1']))
+    expect(paths.other).toBeUndefined()
+    expect(await json(paths[`apis/${GROUP}/v1`].serverRelativeURL)).toEqual(document)
+    expect((await json('/openapi/v3/apis/apps/v1')).openapi).toBe('3.0.0')
     await client.delete(API_SERVICES, undefined, `v1.${GROUP}`)
     expect((await json('/apis')).groups).toEqual(before.groups)
     expect((await send(`/apis/${GROUP}/v1/flunders`)).text).toBe('404 page not found\n')

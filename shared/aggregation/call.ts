@@ -1,7 +1,7 @@
 // One HTTPS call to a server behind a Service, with a certificate of our own and theirs checked. Streams both ways.
 import type { OutgoingHttpHeaders } from 'node:http'
 import { Agent, request as send } from 'node:https'
-import { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 
 export interface CallOptions {
   readonly host: string
@@ -83,7 +83,8 @@ export const call: Call = (path, { method, headers, body, signal }, options) => 
       if (empty) incoming.resume()
       resolve(new Response(empty ? null : (Readable.toWeb(incoming) as ReadableStream), { status, headers: answered }))
     })
-    if (body) Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]).pipe(outgoing)
+    // What goes wrong with it is told by the request's own error.
+    if (body) pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), outgoing, () => {})
     else outgoing.end()
   })
 }

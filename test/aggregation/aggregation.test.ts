@@ -223,6 +223,13 @@ describe('an APIService with a Service', () => {
     expect(seen).toEqual([])
     await send(path, { method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } })
     expect(seen).toMatchObject([{ method: 'POST', body: '{"a":1}' }])
+    // Who goes away in the middle of a body ends that request, and nothing else.
+    const gone = new AbortController()
+    const body = new ReadableStream({ start: controller => controller.enqueue(new TextEncoder().encode('{')) })
+    const half = send(path, { method: 'POST', body, duplex: 'half', signal: gone.signal } as RequestInit)
+    gone.abort()
+    expect((await half).code).toBe(503)
+    expect((await send(path)).code).toBe(200)
   })
 
   test('that is not available, or whose server is not the right one, is answered with 503', async () => {

@@ -96,8 +96,13 @@ class Sync {
     const { client, informer, now } = this.#context
     const set = this.#set
     const { current, revisions, collisions } = await this.#history()
-    const pods = await claim<Pod>(client, PODS, await informer(PODS), { object: set, resource: DAEMON_SETS }, pod =>
-      matches(set.spec.selector, pod.metadata.labels),
+    const pods = await claim<Pod>(
+      client,
+      PODS,
+      await informer(PODS),
+      { object: set, resource: DAEMON_SETS },
+      pod => matches(set.spec.selector, pod.metadata.labels),
+      { selector: set.spec.selector },
     )
     const view: DaemonView = {
       set,

@@ -80,8 +80,13 @@ class Sync {
       return this.#write({ ...status, observedGeneration: metadata.generation })
     }
     const informer = await this.#context.informer(REPLICA_SETS)
-    const sets = await claim<ReplicaSet>(client, REPLICA_SETS, informer, { object: this.#stored, resource: DEPLOYMENTS }, set =>
-      matches(spec.selector, set.metadata.labels),
+    const sets = await claim<ReplicaSet>(
+      client,
+      REPLICA_SETS,
+      informer,
+      { object: this.#stored, resource: DEPLOYMENTS },
+      set => matches(spec.selector, set.metadata.labels),
+      { selector: spec.selector },
     )
     if (metadata.deletionTimestamp !== undefined) return this.#tell(this.#split(sets))
 

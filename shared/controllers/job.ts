@@ -110,7 +110,7 @@ class Sync {
       await informer(PODS),
       { object: job, resource: JOBS },
       pod => matches(selector, pod.metadata.labels),
-      { finalizers: [TRACKING] },
+      { selector, finalizers: [TRACKING] },
     )
     if (isJobFinished(job) !== undefined) {
       await all(pods.filter(isTracked), pod => untrack(pod, this.#context))

@@ -1,7 +1,7 @@
 // Who controls an object, and which objects a controller may take or must let go.
 import type { Client } from '../apimachinery/client.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
-import type { GroupResource, KubeObject, OwnerReference } from '../apimachinery/types.ts'
+import type { GroupResource, KubeObject, LabelSelector, OwnerReference } from '../apimachinery/types.ts'
 import type { Informer } from '../store/types.ts'
 
 export function controllerOf(object: KubeObject): OwnerReference | undefined {
@@ -26,13 +26,19 @@ export function controllerReference(owner: KubeObject): OwnerReference {
 const CONTROLLER = 'controller'
 const ORPHANS = 'orphans'
 
-/** Objects by the UID of their controller, and those of a namespace that have none. */
+const labelled = (namespace: string | undefined, name: string, value: string) => `${namespace ?? ''} ${name}=${value}`
+
+/** Objects by the UID of their controller, and those that have none by their namespace and by each of their labels in it. */
 export function indexByController(informer: Informer): void {
   informer.addIndex(CONTROLLER, object => {
     const controller = controllerOf(object)
     return controller === undefined ? [] : [controller.uid]
   })
-  informer.addIndex(ORPHANS, object => (controllerOf(object) === undefined ? [object.metadata.namespace ?? ''] : []))
+  informer.addIndex(ORPHANS, object => {
+    if (controllerOf(object) !== undefined) return []
+    const { namespace, labels = {} } = object.metadata
+    return [namespace ?? '', ...Object.entries(labels).map(([name, value]) => labelled(namespace, name, value))]
+  })
 }
 
 export function controlledBy<T extends KubeObject>(informer: Informer, uid: string): T[] {
@@ -40,12 +46,16 @@ export function controlledBy<T extends KubeObject>(informer: Informer, uid: stri
   return informer.byIndex(CONTROLLER, uid).map(stored => stored.object as T)
 }
 
-export function orphansIn<T extends KubeObject>(informer: Informer, namespace: string): T[] {
+/** Those that the selector may select, if there is one: all that have the first label it asks for. */
+export function orphansIn<T extends KubeObject>(informer: Informer, namespace: string, selector?: LabelSelector): T[] {
   indexByController(informer)
-  return informer.byIndex(ORPHANS, namespace).map(stored => stored.object as T)
+  const [first] = Object.entries(selector?.matchLabels ?? {})
+  return informer.byIndex(ORPHANS, first === undefined ? namespace : labelled(namespace, ...first)).map(stored => stored.object as T)
 }
 
 export interface ClaimOptions<T> {
+  /** What `fits` goes by, so that not every orphan of the namespace is looked at. */
+  readonly selector?: LabelSelector
   /** Put on what is adopted and taken from what is released. */
   readonly finalizers?: readonly string[]
   /** Objects of which this is false are neither adopted nor released nor answered (e.g. finished pods). */
@@ -62,7 +72,7 @@ export async function claim<T extends KubeObject>(
   informer: Informer,
   owner: { readonly object: KubeObject; readonly resource: GroupResource },
   fits: (object: T) => boolean,
-  { finalizers = [], concerns = () => true }: ClaimOptions<T> = {},
+  { selector, finalizers = [], concerns = () => true }: ClaimOptions<T> = {},
 ): Promise<T[]> {
   const { uid, namespace, deletionTimestamp } = owner.object.metadata
   const claimed: T[] = []
@@ -72,7 +82,7 @@ export async function claim<T extends KubeObject>(
     else if (deletionTimestamp === undefined) await release(client, resource, object, owner.object, finalizers)
   }
   if (deletionTimestamp !== undefined) return claimed
-  const wanted = orphansIn<T>(informer, namespace ?? '').filter(
+  const wanted = orphansIn<T>(informer, namespace ?? '', selector).filter(
     object => object.metadata.deletionTimestamp === undefined && concerns(object) && fits(object),
   )
   if (wanted.length === 0) return claimed

@@ -33,16 +33,18 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
 }
 
 async function orphaned(name: string, context: ControllerContext): Promise<Outcome | undefined> {
-  const pods = podsOn(await context.informer(PODS), name)
   const node = (await context.informer(NODES)).get(objectKey(undefined, name))?.object as Node | undefined
+  if (node !== undefined && !isOutOfService(node)) {
+    missed.delete(name)
+    return undefined
+  }
+  const pods = podsOn(await context.informer(PODS), name)
   if (node !== undefined || pods.length === 0) {
     missed.delete(name)
-    if (node !== undefined && isOutOfService(node)) {
-      await all(
-        pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined),
-        pod => remove(pod, context),
-      )
-    }
+    await all(
+      pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined),
+      pod => remove(pod, context),
+    )
     return undefined
   }
   const since = missed.get(name) ?? context.now()

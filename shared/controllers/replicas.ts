@@ -31,6 +31,7 @@ export interface PodKeeper {
 export async function keepReplicas(keeper: PodKeeper, context: ControllerContext): Promise<Outcome | undefined> {
   const pods = await context.informer(PODS)
   const active = await claim<Pod>(context.client, PODS, pods, keeper, pod => matches(keeper.selector, pod.metadata.labels), {
+    selector: keeper.selector,
     concerns: isActive,
   })
   const going = keeper.object.metadata.deletionTimestamp !== undefined

@@ -67,7 +67,9 @@ class Sync {
     const { client, informer, now } = this.#context
     const set = this.#set
     const history = await this.#history()
-    const pods = await claim<Pod>(client, PODS, await informer(PODS), { object: set, resource: STATEFUL_SETS }, pod => fits(set, pod))
+    const pods = await claim<Pod>(client, PODS, await informer(PODS), { object: set, resource: STATEFUL_SETS }, pod => fits(set, pod), {
+      selector: set.spec?.selector,
+    })
     const revisions = { current: history.current.metadata.name, update: history.update.metadata.name }
     const status = statefulSetStatus(set, pods, revisions, history.collisions, now())
     // What is current must be on record before anything is made of it: a template that changes in between must not be taken for it.

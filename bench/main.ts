@@ -1,12 +1,15 @@
 // npm run bench [-- start api pods processes scale costs bundles]: figures, printed and never asserted. It wants the machine to itself.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
 import { bundleFunctions } from '../scripts/bundle.ts'
 import { Cluster } from '../test/tools/cluster.ts'
 import { benchApi } from './api.ts'
 import { benchCosts } from './costs.ts'
 import { benchPods } from './pods.ts'
 import { benchProcesses } from './process.ts'
-import { type Figure, mib, printFigures, quantile, seconds } from './report.ts'
+import { type Figure, mib, ms, printFigures, quantile, seconds } from './report.ts'
 import { benchScale } from './scale.ts'
 
 const wanted = new Set(process.argv.slice(2))
@@ -53,10 +56,31 @@ async function benchStart(): Promise<Figure[]> {
   ]
 }
 
+/** What a cold start loads: how large it is, and how long this machine takes to import it in a process of its own, with the environment that it wants. */
 async function benchBundles(): Promise<Figure[]> {
-  return (await bundleFunctions()).map(({ name, bytes }) => ({
-    name,
-    value: `${(bytes / 1024 / 1024).toFixed(2)} MB`,
-    ...(name === 'api' && { beside: 'aim: 1 MB' }),
-  }))
+  const bundles = await bundleFunctions()
+  return bundles.map(({ name, directory, bytes }) => {
+    const times = Array.from({ length: 7 }, () => importTime(join(directory, 'index.mjs')))
+    const value = `${(bytes / 1024 / 1024).toFixed(2)} MB, import p50 ${ms(quantile(times, 0.5))}`
+    return { name, value, ...(name === 'api' && { beside: 'aim: 1 MB' }) }
+  })
+}
+
+function importTime(file: string): number {
+  const script = `
+    globalThis.awslambda = { streamifyResponse: handler => handler }
+    const begin = performance.now()
+    await import(process.argv[1])
+    console.log(performance.now() - begin)
+    process.exit(0)`
+  // Nothing that is named here is called while a function is imported, so any value will do.
+  const environment = readFileSync(join(import.meta.dirname, '../shared/aws/environment.ts'), 'utf8')
+  const names = [...environment.matchAll(/readonly ([A-Z_]+): string/g)].map(([, name]) => name!)
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script, file], {
+    encoding: 'utf8',
+    env: { ...process.env, ...Object.fromEntries(names.map(name => [name, ''])), SERVICE_CIDR: '127.128.0.0/9', AWS_REGION: 'us-east-1' },
+  })
+  const time = Number(stdout)
+  if (!(time > 0)) throw new Error(`${file} cannot be imported: ${stderr}`)
+  return time
 }

@@ -2,7 +2,7 @@
 import { App } from 'aws-cdk-lib'
 import { bundleFunctions, type FunctionName } from '../scripts/bundle.ts'
 import { readConfig } from './config.ts'
-import { agentImageSource } from './images.ts'
+import { agentImageSource, gatewayImageSource } from './images.ts'
 import { ZeroplaneStack } from './stack.ts'
 
 const app = new App()
@@ -13,6 +13,7 @@ new ZeroplaneStack(app, config.stackName, {
   config,
   bundles,
   agentImage: await agentImageSource(config),
+  gatewayImage: await gatewayImageSource(config),
   description: 'Zeroplane: a Kubernetes control plane with no servers',
   ...(process.env.CDK_DEFAULT_ACCOUNT ? { env: { account: process.env.CDK_DEFAULT_ACCOUNT, region: process.env.CDK_DEFAULT_REGION } } : {}),
 })

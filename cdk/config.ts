@@ -28,6 +28,13 @@ export interface ZeroplaneConfig {
   readonly kmsKey: string
   /** CloudFront in front of the Function URL, which then answers to nobody else. Billed by use. */
   readonly cloudFront: boolean
+  /**
+   * A small container that always runs, for exec, attach and port-forward, billed by the hour (docs/gateway.md): the name under which it
+   * is reached and the ARN of its certificate in ACM. Both empty: there is none.
+   */
+  readonly gateway: { readonly host: string; readonly certificate: string }
+  /** The gateway's image in a registry. Empty: it is made as the agent's is. */
+  readonly gatewayImage: string
   /** ARNs of IAM roles or users, separated by commas, that are cluster administrators. `npm run deploy` names its caller when this is empty. */
   readonly admin: string
   /** Alarms and a dashboard. An alarm costs $0.10 a month each after the first ten. */
@@ -44,6 +51,9 @@ export interface ZeroplaneConfig {
   readonly reconcileConcurrency: number
 }
 
+/** What the names of the queues that WorkQueues own begin with. 80 characters are all that SQS gives a name; 45 of them are the WorkQueue's own. */
+export const queuePrefixOf = (stackName: string): string => `${stackName.slice(0, 20)}-workqueue-`
+
 export const DEFAULTS: ZeroplaneConfig = {
   stackName: 'zeroplane',
   clusters: ['default'],
@@ -56,6 +66,8 @@ export const DEFAULTS: ZeroplaneConfig = {
   existingTable: '',
   kmsKey: '',
   cloudFront: false,
+  gateway: { host: '', certificate: '' },
+  gatewayImage: '',
   admin: '',
   observability: false,
   budget: { dollars: 0, email: '' },
@@ -103,6 +115,11 @@ function checked(config: ZeroplaneConfig): ZeroplaneConfig {
     )
   if (config.kmsKey !== '' && !/^arn:[^:]+:kms:[^:]+:\d{12}:key\/.+$/.test(config.kmsKey))
     throw new Error(`config: kmsKey is "${config.kmsKey}"; it must be the ARN of a key (not of an alias)`)
+  const { host, certificate } = config.gateway
+  if ((host === '') !== (certificate === '') || !/^([a-z0-9-]+(\.[a-z0-9-]+)+)?$/.test(host) || !/^(arn:[^:]+:acm:.+)?$/.test(certificate))
+    throw new Error(
+      `config: gateway is ${JSON.stringify(config.gateway)}; it must have a host (api.example.com) and the ARN of its certificate in ACM, or neither`,
+    )
   if (config.reconcileConcurrency < 2)
     throw new Error('config: reconcileConcurrency must be at least 2 (the least that an SQS event source accepts)')
   if (config.budget.dollars > 0 && !config.budget.email.includes('@')) throw new Error('config: a budget needs an e-mail address to warn')

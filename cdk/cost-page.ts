@@ -1,7 +1,7 @@
 // docs/cost.md, computed: prices with their date (prices.ts), units with what holds them (units.ts), the template's idle lines.
 // `node scripts/cost.ts` writes it; a test fails when the page is not what this says.
-import type { CostLine } from './cost.ts'
-import { total } from './cost.ts'
+import { type CostLine, total } from './cost.ts'
+import type { OptionCost } from './option-costs.ts'
 import { HOURS_PER_MONTH, PRICES, PRICES_AS_OF } from './prices.ts'
 import { UNITS } from './units.ts'
 
@@ -32,6 +32,7 @@ export function unitCosts() {
     writeMillion: (write + request) * 1e6,
     getMillion: ((UNITS.get.readUnits * dynamodb.readMillion) / 1e6 + request) * 1e6,
     podStart,
+    agentHour: reportsPerHourAnyway * report,
     usageHour: (reportsPerHour * writeUnits * dynamodb.writeMillion) / 1e6 + (reportsPerHour - reportsPerHourAnyway) * report,
     autoscalerHour: autoscalerLook.perHour * look,
     watchHour: 3600 * apiSecond + watchReads,
@@ -40,7 +41,7 @@ export function unitCosts() {
   }
 }
 
-export function costPage(idle: readonly CostLine[]): string {
+export function costPage(idle: readonly CostLine[], options: readonly OptionCost[]): string {
   const unit = unitCosts()
   const eks = PRICES.eksControlPlaneHour * HOURS_PER_MONTH
   return `# What it costs
@@ -60,6 +61,14 @@ ${idle.map(({ what, why, dollars: d }) => `| ${why} (\`${what}\`) | $${d.toFixed
 
 Stored objects add $${PRICES.dynamodb.storageGiBMonth} per GiB and month and $${PRICES.dynamodb.backupGiBMonth} for their continuous backup: a thousand objects of 2 KB are 2 MB. SQS's free million requests a month covers most of the polling.
 
+What options add to that, used or not:
+
+| option | a month |
+|---|---|
+${options.map(({ option, dollars: d }) => `| ${option} | $${d.toFixed(2)} |`).join('\n')}
+
+CloudFront is billed by use: $${PRICES.cloudFront.requestMillion.toFixed(2)} for a million requests, $${PRICES.cloudFront.transferGiB} for a GiB; a metric that \`observability\` writes $${PRICES.metricMonth} for a month in which it is written, a key of your own $${PRICES.kmsKeyMonth}.
+
 ## Used
 
 | what | costs |
@@ -72,6 +81,7 @@ Stored objects add $${PRICES.dynamodb.storageGiBMonth} per GiB and month and $${
 | the same on arm64 | ${dollars(unit.podHourArm)} |
 | an hour of one pod's figures of use, while \`kubectl top\` is asked for or an autoscaler of its namespace looks at them | ${dollars(unit.usageHour)} |
 | an hour of one autoscaler, its pods' figures apart | ${dollars(unit.autoscalerHour)} |
+| an hour of a running pod's reports to the control plane | ${dollars(unit.agentHour)} |
 | an hour of one open watch (\`kubectl get -w\`, an operator's informer) | ${dollars(unit.watchHour)} |
 | one watch open all month | ${dollars(unit.watchHour * HOURS_PER_MONTH)} |
 

@@ -34,6 +34,8 @@ const FREE_WHEN_IDLE = [
   'AWS::Budgets::Budget',
   'AWS::SNS::',
   'AWS::CloudFront::',
+  'AWS::ElasticLoadBalancingV2::TargetGroup',
+  'AWS::ElasticLoadBalancingV2::Listener',
 ]
 
 /** @throws Error for a resource type whose idle price nobody has written down yet. */
@@ -53,8 +55,12 @@ export function idleCost(template: { Resources: Record<string, TemplateResource>
     else if (Type === 'AWS::CloudWatch::Dashboard') lines.push({ what: id, dollars: PRICES.dashboardMonth, why: 'a dashboard' })
     else if (Type === 'AWS::KMS::Key') lines.push({ what: id, dollars: PRICES.kmsKeyMonth, why: 'a customer managed key' })
     else if (Type === 'AWS::ECS::Service') {
-      const hour = 0.25 * PRICES.fargate.arm64.vcpuHour + 0.5 * PRICES.fargate.arm64.gibHour + PRICES.publicIpv4Hour
-      lines.push({ what: id, dollars: hour * HOURS_PER_MONTH, why: 'a task that always runs, with its public address' })
+      const hour = 0.25 * PRICES.fargate.x86.vcpuHour + 0.5 * PRICES.fargate.x86.gibHour + PRICES.publicIpv4Hour
+      lines.push({ what: id, dollars: hour * HOURS_PER_MONTH, why: 'by the hour: a task that always runs, with its public address' })
+    } else if (Type === 'AWS::ElasticLoadBalancingV2::LoadBalancer') {
+      const zones = (Properties?.Subnets as unknown[] | undefined)?.length ?? 1
+      const hour = PRICES.networkLoadBalancerHour + zones * PRICES.publicIpv4Hour
+      lines.push({ what: id, dollars: hour * HOURS_PER_MONTH, why: `by the hour: a load balancer with an address in ${zones} zones` })
     } else if (!FREE_WHEN_IDLE.some(type => Type === type || Type.startsWith(type)))
       throw new Error(`${id}: the idle price of ${Type} is not known; add it to cdk/cost.ts`)
   }

@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TarballImageAsset } from 'aws-cdk-lib/aws-ecr-assets'
 import type { Construct } from 'constructs'
-import { type Image, imageArchive } from '../scripts/images/archive.ts'
+import { type Image, type ImageFile, imageArchive } from '../scripts/images/archive.ts'
 import { baseLayer } from '../scripts/images/base.ts'
 import { agentImageOf } from '../scripts/images/ensure.ts'
+import { gatewayImage } from '../scripts/images/gateway.ts'
 import type { ZeroplaneConfig } from './config.ts'
 
 /** An image that a registry has, or the archive of one (as `docker load` takes it). */
@@ -23,19 +24,34 @@ export function imageUri(scope: Construct, id: string, source: ImageSource): str
   return typeof source === 'string' ? source : new TarballImageAsset(scope, id, { tarballFile: source.archive }).imageUri
 }
 
-/** @throws Error that says what to configure where the image cannot be made. */
-export async function agentImageSource(config: Pick<ZeroplaneConfig, 'agentImage' | 'architecture'>): Promise<ImageSource> {
-  if (config.agentImage !== '') return config.agentImage
+/** What a deployment runs beside functions. @throws Error that says what to configure where an image cannot be made. */
+export async function agentImageSource(config: ZeroplaneConfig): Promise<ImageSource> {
+  return await source(config, 'agentImage', agentImageOf)
+}
+
+/** Undefined where there shall be no gateway. */
+export async function gatewayImageSource(config: ZeroplaneConfig): Promise<ImageSource | undefined> {
+  return config.gateway.host === '' ? undefined : await source(config, 'gatewayImage', gatewayImage)
+}
+
+async function source(
+  config: ZeroplaneConfig,
+  key: 'agentImage' | 'gatewayImage',
+  make: (base: ImageFile[]) => Promise<Image>,
+): Promise<ImageSource> {
+  if (config[key] !== '') return config[key]
+  const instead = `name one with -c ${key}=REGISTRY/NAME:TAG`
   if (podArchitecture(config) !== here())
     throw new Error(
-      `config: architecture is ${config.architecture}, and this machine makes images for ${here()}: deploy from one of the other kind, or name an image with -c agentImage=REGISTRY/NAME:TAG`,
+      `config: architecture is ${config.architecture}, and this machine makes images for ${here()}: deploy from one of the other kind, or ${instead}`,
     )
+  let image: Image
   try {
-    return await archived(await agentImageOf(baseLayer(CACHE)))
+    image = await make(baseLayer(CACHE))
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new Error(`the agent's image cannot be made here (${why}): name one with -c agentImage=REGISTRY/NAME:TAG`)
+    throw new Error(`the image cannot be made here (${error instanceof Error ? error.message : String(error)}): ${instead}`)
   }
+  return await archived(image)
 }
 
 /** Writes the image's archive where it stays: 130 MB that need not be packed again while nothing in them changes. */

@@ -23,6 +23,10 @@ export const PRICES = {
   logs: { ingestGiB: 0.5, storageGiBMonth: 0.03 },
   fargate: { x86: { vcpuHour: 0.04048, gibHour: 0.004445 }, arm64: { vcpuHour: 0.03238, gibHour: 0.00356 } },
   publicIpv4Hour: 0.005,
+  /** Its capacity units cost on top, by use. */
+  networkLoadBalancerHour: 0.0225,
+  cloudFront: { requestMillion: 1.0, transferGiB: 0.085 },
+  metricMonth: 0.3,
   alarmMonth: 0.1,
   dashboardMonth: 3,
   kmsKeyMonth: 1,

@@ -7,6 +7,7 @@ import { FUNCTIONS } from '../scripts/bundle.ts'
 import { DEFAULTS, readConfig } from './config.ts'
 import { idleCost, total } from './cost.ts'
 import { costPage } from './cost-page.ts'
+import { optionCosts } from './option-costs.ts'
 import { emptyBundles, synthesise, type TemplateJson } from './template.ts'
 
 interface Statement {
@@ -54,11 +55,25 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const ofType = (type: string) => Object.entries(resources).filter(([, r]) => r.Type === type)
 const list = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value])
 
-function statements(): [policy: string, Statement][] {
-  return ofType('AWS::IAM::Policy').flatMap(([id, r]) =>
+function statements(of = template): [policy: string, Statement][] {
+  return Object.entries(of.findResources('AWS::IAM::Policy')).flatMap(([id, r]) =>
     (r.Properties.PolicyDocument as { Statement: Statement[] }).Statement.map((s): [string, Statement] => [id, s]),
   )
 }
+
+/** Every option that adds something at once. */
+const everything = () =>
+  synthesise(folder, {
+    ...DEFAULTS,
+    existingTable: 'arn:aws:dynamodb:us-east-1:123456789012:table/restored/stream/2026-11-28T00:00:00.000',
+    kmsKey: 'arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555',
+    cloudFront: true,
+    gateway: { host: 'api.example.com', certificate: 'arn:aws:acm:us-east-1:123456789012:certificate/1' },
+    eventBus: 'changes',
+    podsUseWorkQueues: true,
+    observability: true,
+    budget: { dollars: 20, email: 'ops@example.com' },
+  })
 
 /** The actions that the role of one function has. */
 function actionsOf(name: string): string[] {
@@ -142,13 +157,13 @@ describe('the triggers', () => {
 
 describe('the roles', () => {
   test('no statement allows a wildcard action', () => {
-    for (const [policy, { Action }] of statements()) {
+    for (const [policy, { Action }] of [...statements(), ...statements(everything())]) {
       for (const action of list(Action)) expect(action, policy).not.toContain('*')
     }
   })
 
   test('a wildcard resource stands only where AWS knows none or a condition narrows it', () => {
-    const wild = statements().filter(([, s]) => s.Effect === 'Allow' && list(s.Resource).includes('*'))
+    const wild = [...statements(), ...statements(everything())].filter(([, s]) => s.Effect === 'Allow' && list(s.Resource).includes('*'))
     const known = new Set([
       'ecr:GetAuthorizationToken',
       'ecr:BatchGetImage',
@@ -286,6 +301,48 @@ describe('what a deployment may choose', () => {
     expect(JSON.stringify(environmentOf(asked, 'Reconcile').POD_SUBNETS)).toMatch(/"@"/)
   })
 
+  test('the gateway: a task behind a load balancer with TLS, rights of its own, and a price by the hour that is told', () => {
+    const gateway = { host: 'api.example.com', certificate: 'arn:aws:acm:us-east-1:123456789012:certificate/1' }
+    const asked = synthesise(folder, { ...DEFAULTS, gateway })
+    asked.hasResourceProperties('AWS::ElasticLoadBalancingV2::Listener', {
+      Protocol: 'TLS',
+      Port: 443,
+      Certificates: [{ CertificateArn: gateway.certificate }],
+    })
+    asked.hasResourceProperties('AWS::ECS::Service', {
+      DesiredCount: 1,
+      DeploymentConfiguration: { MinimumHealthyPercent: 0, MaximumPercent: 100 },
+    })
+    const [definition] = Object.values(asked.findResources('AWS::ECS::TaskDefinition'))
+    const variables = (definition!.Properties.ContainerDefinitions[0].Environment as { Name: string }[]).map(({ Name }) => Name)
+    // What docs/gateway.md says that it reads.
+    expect(variables).toEqual(
+      expect.arrayContaining([
+        'TABLE_NAME',
+        'CLUSTER_NAME',
+        'POD_LOG_GROUP',
+        'ADMIN_TOKEN',
+        'ADMIN_PRINCIPALS',
+        'API_URL',
+        'API_CA',
+        'GATEWAY_PORT',
+      ]),
+    )
+    expect(environmentOf(asked, 'Api').GATEWAY_URL).toBe('https://api.example.com')
+    expect(Object.values(asked.findOutputs('Endpoint'))[0]!.Value).toBe('https://api.example.com')
+    // From the internet to the load balancer, from there to the task, and no other way.
+    const open = Object.values(asked.findResources('AWS::EC2::SecurityGroup')).filter(({ Properties }) =>
+      JSON.stringify(Properties.SecurityGroupIngress ?? []).includes('0.0.0.0/0'),
+    )
+    expect(open.map(({ Properties }) => Properties.SecurityGroupIngress)).toEqual([
+      [expect.objectContaining({ FromPort: 443, ToPort: 443 })],
+    ])
+    const hourly = idleCost(asked.toJSON() as TemplateJson).filter(({ why }) => why.startsWith('by the hour'))
+    expect(hourly.map(({ what }) => what)).toEqual(['GatewayBalancer', 'GatewayService'].map(name => expect.stringContaining(name)))
+    expect(total(hourly)).toBeGreaterThan(30)
+    expect(environmentOf(template, 'Api').GATEWAY_URL).toBe('')
+  })
+
   test('the image of the agent: one with a name, or an archive that becomes an asset', () => {
     expect(environmentOf(template, 'Reconcile').AGENT_IMAGE).toBe('agent:1')
     const archive = join(folder, 'agent.tar')
@@ -297,7 +354,7 @@ describe('what a deployment may choose', () => {
 
 test('docs/cost.md says what is computed (node scripts/cost.ts writes it)', () => {
   const lines = idleCost(template.toJSON() as TemplateJson)
-  expect(readFileSync(join(import.meta.dirname, '../docs/cost.md'), 'utf8')).toBe(costPage(lines))
+  expect(readFileSync(join(import.meta.dirname, '../docs/cost.md'), 'utf8')).toBe(costPage(lines, optionCosts(folder)))
 })
 
 describe('the configuration', () => {
@@ -317,6 +374,7 @@ describe('the configuration', () => {
     expect(() => read({ capacity: '["EC2"]' })).toThrow(/capacity is \["EC2"\]/)
     expect(() => read({ architecture: 'riscv' })).toThrow(/architecture is "riscv"/)
     expect(() => read({ existingTable: 'arn:aws:dynamodb:us-east-1:123456789012:table/x' })).toThrow(/existingTable/)
+    expect(() => read({ gateway: '{"host":"api.example.com","certificate":""}' })).toThrow(/gateway is .* or neither/)
     expect(() => read({ kmsKey: 'alias/mine' })).toThrow(/kmsKey is "alias\/mine"/)
     expect(() => read({ reconcileConcurrency: 1 })).toThrow(/reconcileConcurrency/)
   })

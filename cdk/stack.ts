@@ -5,9 +5,10 @@ import type { Construct } from 'constructs'
 import type { FunctionName } from '../scripts/bundle.ts'
 import type { Environment } from '../shared/aws/environment.ts'
 import { PodCluster } from './cluster.ts'
-import type { ZeroplaneConfig } from './config.ts'
+import { queuePrefixOf, type ZeroplaneConfig } from './config.ts'
 import { Edge } from './edge.ts'
 import { ControlPlaneFunction } from './function.ts'
+import { Gateway } from './gateway.ts'
 import { type ImageSource, imageUri, podArchitecture } from './images.ts'
 import { Network } from './network.ts'
 import { monthlyBudget, Observability } from './observability.ts'
@@ -32,6 +33,8 @@ export interface ZeroplaneStackProps extends StackProps {
   /** Folder of each function's bundle (scripts/bundle.ts). */
   readonly bundles: Record<FunctionName, string>
   readonly agentImage: ImageSource
+  /** Absent: there is no gateway. */
+  readonly gatewayImage?: ImageSource | undefined
 }
 
 /** Everything one deployment is. docs/deploy.md walks through it. */
@@ -76,8 +79,7 @@ export class ZeroplaneStack extends Stack {
       CAPACITY_PROVIDERS: config.capacity.join(','),
       POD_ARCHITECTURE: podArchitecture(config),
     }
-    // 80 characters are all that SQS gives a name; 45 of them are the WorkQueue's own.
-    const queuePrefix = `${config.stackName.slice(0, 20)}-workqueue-`
+    const queuePrefix = queuePrefixOf(config.stackName)
     if (config.podsUseWorkQueues) grantUseQueues(this, queuePrefix, cluster.taskRole)
 
     const make = (name: FunctionName, memoryMiB: number, timeout: Duration, environment: Partial<Environment>, functionName?: string) =>
@@ -106,7 +108,7 @@ export class ZeroplaneStack extends Stack {
       ECS_CLUSTER: pods.ECS_CLUSTER,
       AGENT_HOLD_SECONDS: '0',
       ...(config.cloudFront ? Edge.environment(this) : Edge.NONE),
-      GATEWAY_URL: '',
+      GATEWAY_URL: config.gateway.host === '' ? '' : `https://${config.gateway.host}`,
     })
     const url = api.addFunctionUrl({ authType: FunctionUrlAuthType.NONE, invokeMode: InvokeMode.RESPONSE_STREAM })
     const endpoint = config.cloudFront ? new Edge(this, 'Edge', url).url : url.url
@@ -146,17 +148,42 @@ export class ZeroplaneStack extends Stack {
     grantScheduleWork(pipeline, tick)
     pipeline.connectTick(tick)
 
+    if (props.gatewayImage !== undefined) {
+      const gateway = new Gateway(this, 'Gateway', {
+        config,
+        network,
+        cluster,
+        image: imageUri(this, 'GatewayImage', props.gatewayImage),
+        architecture: podArchitecture(config),
+        environment: {
+          ...common,
+          ADMIN_TOKEN: '',
+          ADMIN_PRINCIPALS: config.admin,
+          POD_LOG_GROUP: pods.POD_LOG_GROUP,
+          API_URL: endpoint,
+          API_CA: '',
+        },
+      })
+      grantStore(table, gateway.role)
+      grantReadPodLogs(cluster.logGroup, gateway.role)
+      if (key) grantKey(key, gateway.role)
+    }
     if (key) for (const fn of [api, dispatch, reconcile, tasks, tick]) grantKey(key, fn)
     if (config.observability)
       new Observability(this, 'Observability', { pipeline, namespace, functions: { api, dispatch, reconcile, tasks, tick } })
     if (config.budget.dollars > 0) monthlyBudget(this, config.budget)
 
-    new CfnOutput(this, 'Endpoint', { value: endpoint, description: 'The Kubernetes API. npm run kubeconfig writes a kubeconfig for it.' })
+    new CfnOutput(this, 'Endpoint', {
+      value: config.gateway.host === '' ? endpoint : `https://${config.gateway.host}`,
+      description: 'The Kubernetes API. npm run kubeconfig writes a kubeconfig for it.',
+    })
     new CfnOutput(this, 'ApiFunction', { value: api.functionName })
     new CfnOutput(this, 'DispatchFunction', { value: dispatch.functionName })
     new CfnOutput(this, 'ReconcileFunction', { value: reconcile.functionName })
     new CfnOutput(this, 'TasksFunction', { value: tasks.functionName })
     new CfnOutput(this, 'TickFunction', { value: tick.functionName })
+    new CfnOutput(this, 'ScheduleGroup', { value: pipeline.scheduleGroup })
+    new CfnOutput(this, 'FailuresQueue', { value: pipeline.failures.queueUrl })
     new CfnOutput(this, 'EcsCluster', { value: cluster.clusterName })
   }
 }

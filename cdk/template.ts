@@ -25,7 +25,14 @@ export function emptyBundles(): string {
 
 export function synthesise(folder: string, config: ZeroplaneConfig = DEFAULTS, agentImage: ImageSource = 'agent:1'): Template {
   const bundles = Object.fromEntries(FUNCTIONS.map(name => [name, join(folder, name)])) as Record<FunctionName, string>
-  return Template.fromStack(new ZeroplaneStack(new App(), config.stackName, { config, bundles, agentImage }))
+  return Template.fromStack(
+    new ZeroplaneStack(new App(), config.stackName, {
+      config,
+      bundles,
+      agentImage,
+      ...(config.gateway.host === '' ? {} : { gatewayImage: 'gateway:1' }),
+    }),
+  )
 }
 
 export function templateOf(folder: string, config?: ZeroplaneConfig): TemplateJson {

@@ -13,6 +13,7 @@ import { createReconcileFunction } from '../../functions/reconcile/reconcile.ts'
 import { createTasksFunction, type TasksFunction } from '../../functions/tasks/tasks.ts'
 import { createTickFunction, type TickEvent } from '../../functions/tick/tick.ts'
 import { type LocalAws, startAws } from '../../localstack/aws/index.ts'
+import type { Queue } from '../../localstack/aws/sqs/queue.ts'
 import type { EcsOptions } from '../../localstack/ecs/index.ts'
 import { type Mapping, mapQueue } from '../../localstack/host/mappings/queue-mapping.ts'
 import { NAMES, provisionPipeline } from '../../localstack/host/provision.ts'
@@ -182,20 +183,23 @@ export class PipelineCluster {
         },
       }
     })
-    const map = (name: string, functionName: string, maxConcurrency: number, invoke: (event: never) => Promise<unknown>): Mapping =>
-      mapQueue({
-        queue: aws.sqs.queue(name)!,
+    const map = (name: string, functionName: string, maxConcurrency: number, invoke: Invoke): Mapping => {
+      const queue = aws.sqs.queue(name)!
+      const deliver = visibleWhenFailed(queue, invoke)
+      return mapQueue({
+        queue,
         queueArn: aws.sqs.arnOf(name),
         region: aws.identity.region,
         functionName,
         batchSize: 10,
         maxConcurrency,
-        invoke: (_, event) => invoke(event as never),
+        invoke: (_, event) => deliver(event as SQSEvent),
         log: () => {},
       })
+    }
     const mappings = [
-      map(NAMES.work, 'reconcile', CONCURRENCY, (event: SQSEvent) => reconcile.invoke(event)),
-      map(NAMES.delay, 'dispatch', 2, (event: SQSEvent) => dispatch(event)),
+      map(NAMES.work, 'reconcile', CONCURRENCY, event => reconcile.invoke(event)),
+      map(NAMES.delay, 'dispatch', 2, event => dispatch(event) as Promise<SQSBatchResponse>),
     ]
     // An environment that died is not waited for.
     undo.defer(() => void Promise.allSettled(mappings.map(mapping => mapping.stop())))
@@ -303,6 +307,31 @@ type Parts = Pick<PipelineCluster, 'clock' | 'store' | 'aws' | 'ecs' | 'client' 
 
 interface TaskEvent {
   readonly detail: { readonly startedBy?: string; readonly group?: string; readonly taskArn: string }
+}
+
+type Invoke = (event: SQSEvent) => Promise<SQSBatchResponse>
+
+/** No message is tried for so long: an invocation on a slow machine must not outlive the visibility of what it works on. */
+const HIDDEN_MS = 12 * 3600_000
+
+const VISIBILITY_MS = 120_000
+
+/** As cdk/pipeline.ts has it, but counted from the end of an invocation that failed. */
+function visibleWhenFailed(queue: Queue, invoke: Invoke): Invoke {
+  queue.settings = { ...queue.settings, visibilityTimeout: HIDDEN_MS }
+  return async event => {
+    const again = (failed: (id: string) => boolean) => {
+      for (const { messageId, receiptHandle } of event.Records) if (failed(messageId)) queue.changeVisibility(receiptHandle, VISIBILITY_MS)
+    }
+    try {
+      const answer = await invoke(event)
+      again(id => answer.batchItemFailures.some(({ itemIdentifier }) => itemIdentifier === id))
+      return answer
+    } catch (error) {
+      again(() => true)
+      throw error
+    }
+  }
 }
 
 const quiet: Log = { ...silent, error: (fields, message) => console.error(message, fields) }

@@ -132,7 +132,11 @@ export const drills: readonly Drill[] = [
       ['before a ReplicaSet is written', () => once('before', writes('replicasets'))],
       ['after a pod is written', () => once('after', writes('pods'))],
       ['between the claim of a launch and its call', () => once('before', ({ name }) => name === 'ecs.runTask')],
-      ['after a task was started, before anybody knows', () => once('after', ({ name }) => name === 'ecs.runTask')],
+      [
+        'after a task was started, before anybody knows',
+        // Its agent is not there to tell of it for longer than the work message is hidden.
+        () => ({ ...once('after', ({ name }) => name === 'ecs.runTask'), ecs: { simulation: { rules: [{ provision: 150 }] } } }),
+      ],
       ['when a task is to be stopped', () => once('before', ({ name }) => name === 'ecs.stopTask')],
     ] as const
   ).map(([when, options]) => drill(`time is over in the middle of a reconcile: ${when}`, options, busyDay)),
@@ -157,6 +161,7 @@ export const drills: readonly Drill[] = [
     () => {
       let refusals = 0
       return {
+        speed: 5, // a launch that was refused is looked at again long before its back-off is over
         refuse(operation: string) {
           if (operation === 'RunTask' && refusals++ < 8)
             throw clientException("You've reached the limit on the number of vCPUs you can run concurrently")
@@ -203,7 +208,7 @@ export const drills: readonly Drill[] = [
   ),
   drill(
     'an instance is fuller than its node says: the pod waits until there is room',
-    () => ({ containerInstances: true, ecs: { nodes: 1, nodeCapacity: { cpu: 4096, memory: 2048 } } }),
+    () => ({ speed: 5, containerInstances: true, ecs: { nodes: 1, nodeCapacity: { cpu: 4096, memory: 2048 } } }),
     async (cluster, settled) => {
       const stranger = await fill(cluster)
       await cluster.deploy('a', 1, { resources: { requests: { memory: '512Mi' } } })

@@ -10,6 +10,9 @@ const [number, patience] = process.argv.slice(2).map(Number)
 const bug = seededBugs[number!]!
 const urls = new Map(bug.changes.map(({ file }) => [pathToFileURL(join(root, file)).href, file]))
 
+// What a bug makes the product do is what the drill is about; it decides how this ends.
+process.on('unhandledRejection', () => {})
+
 registerHooks({
   load(url, context, next) {
     const loaded = next(url, context)

@@ -19,11 +19,15 @@ const NO_RETRY: TextChange = {
   find: "new ECSClient({ maxAttempts: 8, retryMode: 'adaptive',",
   replace: 'new ECSClient({ maxAttempts: 1,',
 }
-const NO_WAY_BACK: TextChange = {
-  file: 'shared/pods/launch.ts',
-  find: '    return { requeueAfter: backOff(failures) / 1000 }\n',
-  replace: '    return undefined\n',
-}
+/** Neither the launcher that was refused nor a later look at the pod asks to be called again. */
+const NO_WAY_BACK: readonly TextChange[] = [
+  {
+    file: 'shared/pods/launch.ts',
+    find: '    return { requeueAfter: backOff(failures) / 1000 }\n',
+    replace: '    return undefined\n',
+  },
+  { file: 'shared/pods/launch.ts', find: '      return waitForImages(pod, record, context)\n', replace: '      return undefined\n' },
+]
 
 export const seededBugs: readonly SeededBug[] = [
   {
@@ -98,35 +102,41 @@ export const seededBugs: readonly SeededBug[] = [
   {
     name: 'a throttled launch is a refused one, and nobody comes back to it',
     drill: 'RunTask is throttled: 20 a second, 100 at once',
-    changes: [NO_RETRY, NO_WAY_BACK, { file: 'shared/aws/ecs.ts', find: 'status < 500 && !throttled', replace: 'status < 500' }],
+    changes: [NO_RETRY, ...NO_WAY_BACK, { file: 'shared/aws/ecs.ts', find: 'status < 500 && !throttled', replace: 'status < 500' }],
   },
   {
-    name: 'a definition that could not be registered is remembered as one',
+    name: 'a definition that could not be registered is taken for one',
     drill: 'RegisterTaskDefinition is throttled: one a second, 20 at once',
     changes: [
       NO_RETRY,
+      ...NO_WAY_BACK,
       {
         file: 'shared/pods/launch.ts',
-        find: '      arn.catch(() => this.#definitions.delete(definition.family))\n',
-        replace: '      arn.catch(() => {})\n',
+        find: 'found ?? ecs.registerTaskDefinition(definition))',
+        replace: 'found ?? ecs.registerTaskDefinition(definition).catch(() => definition.family))',
       },
     ],
   },
   {
     name: 'a refused launch is not tried again',
     drill: 'all capacity is taken: ClientException until some is free',
-    changes: [NO_WAY_BACK],
+    changes: NO_WAY_BACK,
   },
   {
     name: 'a launch that found no room is not tried again',
     drill: 'an instance is fuller than its node says: the pod waits until there is room',
-    changes: [NO_WAY_BACK],
+    changes: NO_WAY_BACK,
   },
   {
     name: 'any event of a task is taken for its last',
     drill: 'task events come twice and in any order',
     changes: [
-      { file: 'shared/pods/task-event.ts', find: "if (task.lastStatus !== 'STOPPED' || !origin) return", replace: 'if (!origin) return' },
+      {
+        file: 'shared/pods/task-event.ts',
+        find: "if (task.lastStatus !== 'STOPPED' || !origin) return",
+        replace: 'if (!origin) return',
+      },
+      { file: 'shared/pods/settle.ts', find: "task.lastStatus !== 'STOPPED' || ", replace: '' },
     ],
   },
   {

@@ -60,12 +60,6 @@ function readTaskArn(endpoint: string): Promise<string | undefined> {
   })
 }
 
-/** https://host[:port] */
-function addressOf(url: string) {
-  const { hostname, port, protocol } = new URL(url)
-  return { host: hostname, port: Number(port) || (protocol === 'http:' ? 80 : 443) }
-}
-
 // Files made for a container are for its user, whoever that is.
 process.umask(0)
 
@@ -144,7 +138,8 @@ const volumes = new WrittenVolumes({
 const network = new PodNetwork({
   clock: systemClock,
   network: parseResolvConf(readFileSync('/etc/resolv.conf', 'utf8')),
-  api: addressOf(setting(AGENT_ENV.url)),
+  apiUrl: setting(AGENT_ENV.url),
+  apiCa: process.env[AGENT_ENV.ca],
   image: container => images[container] ?? {},
   podIPs,
   ready: () => pod.planned && pod.containers.every(({ ready }) => ready),

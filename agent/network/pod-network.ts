@@ -3,9 +3,11 @@
 //   - nothing is listened on that the pod declares, probes, exposes or is selected for. The names of such Services lead to their pods;
 //   - all listeners are dropped before a container runs again, and taken back some time after: a clash that could not be foreseen costs
 //     one restart, and not each of them.
+import type { Socket } from 'node:net'
 import type { AgentEvent, ImageDefaults, NetworkPlan, PodPlan } from '../../shared/pods/agent-protocol.ts'
 import type { KnownServices, ServiceNews, ServiceView } from '../../shared/pods/services/protocol.ts'
 import { after, type Clock } from '../clock.ts'
+import { apiProxy } from './api-proxy.ts'
 import { Balancer, type Target } from './balancer.ts'
 import { DOMAIN, type Names } from './dns-answers.ts'
 import { DNS_PORT, DnsServer } from './dns-server.ts'
@@ -20,8 +22,10 @@ export interface PodNetworkOptions {
   readonly clock: Clock
   /** What the task's network gave. */
   readonly network: Resolver
-  /** Where the API is. */
-  readonly api: Target
+  /** Where the API is: https://host[:port]. */
+  readonly apiUrl: string
+  /** PEM of its authority; absent: the public ones. */
+  readonly apiCa?: string
   image(container: string): ImageDefaults
   podIPs(): readonly string[]
   /** Every container is ready. */
@@ -58,6 +62,7 @@ export class PodNetwork {
   readonly #watchers = new Set<() => void>()
   #pod: PodPlan | undefined
   #dns: DnsServer | undefined
+  #apiProxy: ((client: Socket) => void) | undefined
   /** Settles when the name service is there, or it is known that it cannot be. */
   #named: Promise<void> = Promise.resolve()
   #reported: KnownServices = {}
@@ -203,14 +208,15 @@ export class PodNetwork {
   }
 
   #apiSpot(address: string, port: number): Spot {
-    const targets = [this.#options.api]
-    return {
-      protocol: 'TCP',
-      address,
-      port,
-      connection: client => proxyConnection(client, targets, { reached: () => {}, refused: () => {} }),
-      choose: () => undefined,
-    }
+    return { protocol: 'TCP', address, port, connection: client => this.#toApi(client), choose: () => undefined }
+  }
+
+  #toApi(client: Socket) {
+    const { apiUrl: url, apiCa: ca } = this.#options
+    const certificate = this.#pod?.network.api.certificate
+    if (!certificate) return proxyConnection(client, [targetOf(url)], { reached: () => {}, refused: () => {} })
+    this.#apiProxy ??= apiProxy({ url, ca, ...certificate })
+    this.#apiProxy(client)
   }
 
   #serviceSpot(name: string, { protocol, address, port, portName }: Address): Spot {
@@ -297,6 +303,12 @@ export class PodNetwork {
       resolve: question => this.#upstream.resolve(question),
     }
   }
+}
+
+/** https://host[:port] */
+function targetOf(url: string): Target {
+  const { hostname, port, protocol } = new URL(url)
+  return { host: hostname, port: Number(port) || (protocol === 'http:' ? 80 : 443) }
 }
 
 interface Address {

@@ -1,7 +1,9 @@
 // The agents' sync call, served beside the Kubernetes API: agents have tokens of their own.
+import type { Client } from '../../shared/apimachinery/client.ts'
 import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
 import { createReader, type Machinery } from '../../shared/apimachinery/machinery.ts'
 import type { ExtraRoute } from '../../shared/apimachinery/server/server.ts'
+import { findInClusterCertificate, type InClusterCertificate } from '../../shared/auth/in-cluster-certificate.ts'
 import { SYSTEM } from '../../shared/auth/types.ts'
 import type { UsageBook } from '../../shared/metrics/usage.ts'
 import { EventLog } from '../../shared/pipeline/event-recorder.ts'
@@ -45,6 +47,7 @@ export function agentRoute({ machinery, ecs, holdSeconds, usage, gateway, log }:
     usage: usage && usageSink(usage, error => log.warn({ error }, 'usage could not be kept')),
     findTask: async uid => (await ecs().listTasks({ startedBy: uid }))[0],
     services: lazyCatalog(machinery),
+    apiCertificate: inClusterCertificate(client, now),
   })
   return { prefix: SYNC_PATH, handle }
 }
@@ -59,5 +62,19 @@ function lazyCatalog({ store, now }: Machinery): Services {
   return {
     news: async (...asked) => (await load()).news(...asked),
     nextNews: async (...asked) => (await load()).nextNews(...asked),
+  }
+}
+
+/** How long "there is none" is believed: it is made with the first namespace, if at all. Milliseconds. */
+const ASK_AGAIN_MS = 60_000
+
+function inClusterCertificate(client: Client, now: () => number): () => Promise<InClusterCertificate | undefined> {
+  let known: InClusterCertificate | undefined
+  let askedAt = Number.NEGATIVE_INFINITY
+  return async () => {
+    if (known || now() - askedAt < ASK_AGAIN_MS) return known
+    askedAt = now()
+    known = await findInClusterCertificate(client)
+    return known
   }
 }

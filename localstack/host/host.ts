@@ -110,6 +110,12 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
   // Sessions first: the server waits for its connections.
   undo.defer(() => gateway.close())
   await answersReady(options.apiPort, certificate.ca, adminToken)
+  if (options.controllers) {
+    const { openServiceDoors } = await import('./services/index.ts')
+    const access = { port: options.apiPort, ca: certificate.ca, token: adminToken }
+    const doors = openServiceDoors(access, [...new Set(['127.0.0.1', containers.address])], log)
+    undo.defer(() => doors.stop())
+  }
   step.done()
   const access = { server: `https://127.0.0.1:${options.apiPort}`, ca: certificate.ca, token: adminToken }
   writeFileSync(folder.path('kubeconfig'), kubeconfig(access), { mode: 0o600 })

@@ -23,7 +23,7 @@ import { podGarbageCollector } from './podgc.ts'
 import { replicaSetController } from './replicaset.ts'
 import { replicationController } from './replicationcontroller.ts'
 import { resourceQuotaController } from './resourcequota.ts'
-import { rootCaPublisher } from './rootca.ts'
+import { inClusterAuthority, rootCaPublisher } from './rootca.ts'
 import { scheduler } from './scheduler.ts'
 import { serviceAccountController } from './serviceaccount.ts'
 import { serviceAccountTokenController } from './serviceaccounttoken.ts'
@@ -64,7 +64,7 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
   pvcProtectionController,
   pvProtectionController,
   resourceQuotaController,
-  rootCaPublisher(() => process.env.API_CA),
+  rootCaPublisher(() => process.env.API_CA, inClusterAuthority),
   scheduler,
   serviceAccountController,
   serviceAccountTokenController,

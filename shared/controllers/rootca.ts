@@ -3,10 +3,11 @@ import { X509Certificate } from 'node:crypto'
 import { rootCertificates } from 'node:tls'
 import type { ConfigMap } from '../api/core/v1.ts'
 import { splitKey } from '../apimachinery/types.ts'
+import { apiAddress } from '../pods/network-plan.ts'
 import { CONFIG_MAPS } from './collections.ts'
 import { equal } from './equality.ts'
 import { isActiveNamespace, isNothingToDo, perNamespace } from './serviceaccount.ts'
-import type { Controller } from './types.ts'
+import type { Controller, ControllerContext } from './types.ts'
 
 const NAME = 'kube-root-ca.crt'
 const ANNOTATIONS = {
@@ -22,8 +23,14 @@ function amazonRoots(): string {
   return amazon
 }
 
-/** @param certificate the authority's certificates in PEM; where the API has none of its own, Amazon's */
-export function rootCaPublisher(certificate: () => string | undefined): Controller {
+/**
+ * @param certificate the authority's certificates in PEM; where the API has none of its own, Amazon's
+ * @param inCluster beside those: the authority of the certificate that agents show to clients in their pods
+ */
+export function rootCaPublisher(
+  certificate: () => string | undefined,
+  inCluster: (context: ControllerContext) => Promise<string> = async () => '',
+): Controller {
   return {
     name: 'root-ca-certificate-publisher',
     component: 'root-ca-cert-publisher',
@@ -35,7 +42,7 @@ export function rootCaPublisher(certificate: () => string | undefined): Controll
       const { namespace } = splitKey(key)
       const { client, informer } = context
       const current = (await informer(CONFIG_MAPS)).get(key)?.object as ConfigMap | undefined
-      const data = { 'ca.crt': certificate() || amazonRoots() }
+      const data = { 'ca.crt': certificate() || `${amazonRoots()}${await inCluster(context)}` }
       const annotations = { ...current?.metadata.annotations, ...ANNOTATIONS }
       if (current === undefined ? !(await isActiveNamespace(context, namespace)) : isAsItShould(current, data, annotations))
         return undefined
@@ -58,3 +65,11 @@ export function rootCaPublisher(certificate: () => string | undefined): Controll
 
 const isAsItShould = (current: ConfigMap, data: Record<string, string>, annotations: Record<string, string>): boolean =>
   equal(current.data, data) && equal(current.metadata.annotations, annotations)
+
+/** Where the deployment's API has no authority of its own, pods see it through their agents, under a certificate that is made for that. */
+export async function inClusterAuthority({ client, now }: ControllerContext): Promise<string> {
+  if (!process.env.API_URL) return ''
+  const { ensureInClusterCertificate } = await import('../auth/in-cluster-certificate.ts')
+  const { ca } = await ensureInClusterCertificate(client, apiAddress(process.env.SERVICE_CIDR), now())
+  return `\n${ca}`
+}

@@ -209,7 +209,12 @@ export interface NetworkPlan {
   readonly fqdn?: string
   readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[]
   /** Where clients in the pod find the API (KUBERNETES_SERVICE_HOST and _PORT). */
-  readonly api: { readonly address: string; readonly port: number }
+  readonly api: {
+    readonly address: string
+    readonly port: number
+    /** What to show to clients there (PEM); absent: the API's own certificate is good for that address. */
+    readonly certificate?: { readonly cert: string; readonly key: string }
+  }
 }
 
 export interface Deletion {

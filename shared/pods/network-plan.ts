@@ -28,7 +28,7 @@ export function fqdnOf({ metadata, spec }: Pod): string | undefined {
   return `${name}.${spec.subdomain}.${metadata.namespace}.svc.${CLUSTER_DOMAIN}`
 }
 
-export function networkPlan(pod: Pod, kubernetes: Service | undefined): NetworkPlan {
+export function networkPlan(pod: Pod, kubernetes: Service | undefined, certificate?: NetworkPlan['api']['certificate']): NetworkPlan {
   const { dnsConfig, hostAliases, dnsPolicy = 'ClusterFirst', setHostnameAsFQDN } = pod.spec
   const fqdn = fqdnOf(pod)
   const hostname = hostnameOf(pod)
@@ -41,7 +41,7 @@ export function networkPlan(pod: Pod, kubernetes: Service | undefined): NetworkP
     hostname: setHostnameAsFQDN && fqdn ? fqdn.slice(0, fqdn.indexOf('.')) : hostname,
     fqdn,
     hostAliases: (hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),
-    api: { address: clusterAddress(kubernetes?.spec?.clusterIP, API_OCTET), port: API_PORT },
+    api: { address: clusterAddress(kubernetes?.spec?.clusterIP, API_OCTET), port: API_PORT, certificate },
   }
 }
 
@@ -52,7 +52,7 @@ function clusterAddress(address: string | undefined, octet: number): string {
 }
 
 /** Where pods find the API, for the certificate that they see there. */
-export const apiAddress = (serviceCidr: string) => clusterAddress(serviceCidr.split('/')[0], API_OCTET)
+export const apiAddress = (serviceCidr = '') => clusterAddress(serviceCidr.split('/')[0], API_OCTET)
 
 /** The API's own Service with the port that pods shall use: what its variables are made of. */
 export const asPodsSeeIt = (kubernetes: Service): Service => ({

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import type { ConfigMap, ContainerStatus, Node, Pod, Secret, Service } from '../api/core/v1.ts'
 import type { Reader } from '../apimachinery/context.ts'
 import { CONFIG_MAPS, NODES, SECRETS, SERVICES } from '../controllers/collections.ts'
-import type { ContainerPlan, PodPlan } from './agent-protocol.ts'
+import type { ContainerPlan, NetworkPlan, PodPlan } from './agent-protocol.ts'
 import { type PodContainer, podContainers } from './containers.ts'
 import { ConfigError, expandAll, resolveEnvironment, type Sources } from './environment.ts'
 import { asPodsSeeIt, hostnameOf, networkPlan } from './network-plan.ts'
@@ -12,7 +12,12 @@ import { asPodsSeeIt, hostnameOf, networkPlan } from './network-plan.ts'
 const DEFAULT_MESSAGE_PATH = '/dev/termination-log'
 const DEFAULT_GRACE_SECONDS = 30
 
-export async function podPlan(pod: Pod, read: Reader, podIPs: readonly string[]): Promise<PodPlan> {
+export async function podPlan(
+  pod: Pod,
+  read: Reader,
+  podIPs: readonly string[],
+  certificate?: NetworkPlan['api']['certificate'],
+): Promise<PodPlan> {
   const { sources, kubernetes } = await gather(pod, read, podIPs)
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
   const plan = {
@@ -29,7 +34,7 @@ export async function podPlan(pod: Pod, read: Reader, podIPs: readonly string[])
         statuses.find(({ name }) => name === entry.container.name),
       ),
     ),
-    network: networkPlan(pod, kubernetes),
+    network: networkPlan(pod, kubernetes, certificate),
   }
   const version = createHash('sha256').update(JSON.stringify(plan)).digest('base64url').slice(0, 16)
   return { version, ...plan }

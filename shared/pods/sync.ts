@@ -35,6 +35,8 @@ export interface AgentSyncOptions {
   /** Asks ECS for the task of a pod, for an agent that has no task metadata endpoint. Its ARN. */
   readonly findTask: (uid: string) => Promise<string | undefined>
   readonly services?: Services
+  /** What agents show to clients of the API in their pods, where the API's own certificate will not do. */
+  readonly apiCertificate?: () => Promise<{ readonly cert: string; readonly key: string } | undefined>
 }
 
 /** What agents are told of Services (services/catalog.ts). */
@@ -172,7 +174,7 @@ async function ordersFor(pod: Pod, report: Report, options: AgentSyncOptions, { 
   const { read, now, gateway, findTask } = options
   const known = report.taskArn ?? taskRecord(pod)?.task
   const [plan, taskArn, volumes, services] = await Promise.all([
-    report.wantsPlan ? podPlan(pod, read, report.podIPs) : undefined,
+    report.wantsPlan ? podPlan(pod, read, report.podIPs, await options.apiCertificate?.()) : undefined,
     report.wantsPlan ? (known ?? findTask(pod.metadata.uid ?? '')) : undefined,
     report.volumes ? volumesFor(pod, report.volumes, options) : undefined,
     report.services && options.services?.news(pod, report.services),

@@ -48,7 +48,7 @@ beforeEach(async () => {
   network = new PodNetwork({
     clock,
     network: { nameservers: [], searches: [], options: [] },
-    api: { host: '127.0.0.1', port: portOf(api) },
+    apiUrl: `http://127.0.0.1:${portOf(api)}`,
     image: () => exposed,
     podIPs: () => ['127.88.1.1'],
     ready: () => ready,

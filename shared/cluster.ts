@@ -1,4 +1,5 @@
 // One cluster, put together: every function that reads or writes objects does it through the same kinds, rules and admission.
+import { certificates } from './admission/certificates.ts'
 import { ADMISSION } from './admission/index.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import { createMachinery } from './apimachinery/create-machinery.ts'
@@ -24,11 +25,12 @@ export interface ClusterOptions {
 
 export function openCluster({ store, now, resources = BUILT_IN }: ClusterOptions): Machinery {
   const registry = new Registry(resources)
+  const rbac = new RbacAuthorizer(store)
   const machinery = createMachinery({
     store,
     registry,
     engines: schemaEngines,
-    admission: [...ADMISSION, rbacEscalation(new RbacAuthorizer(store))],
+    admission: [...ADMISSION, rbacEscalation(rbac), certificates(rbac)],
     now,
     kinds: machinery => new CustomKinds(machinery),
   })

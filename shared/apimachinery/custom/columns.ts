@@ -56,5 +56,12 @@ function scalar(value: unknown, type: string, now: number): unknown {
   }
 }
 
-/** Scalars as they are, everything else as JSON. */
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+/** Scalars as they are, everything else as Go's JSON, with members by name. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(sorted(value)))
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(members.map(([name, inner]) => [name, sorted(inner)]))
+}

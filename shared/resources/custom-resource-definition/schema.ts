@@ -28,7 +28,7 @@ export function validateSchema(root: JsonSchema, field: string): FieldError[] {
 }
 
 function nodeErrors(schema: JsonSchema, field: string, place: Place): FieldError[] {
-  const errors: FieldError[] = [...typeErrors(schema, field, place), ...keywordErrors(schema, field)]
+  const errors: FieldError[] = [...keywordErrors(schema, field)]
   errors.push(...extensionErrors(schema, field), ...listErrors(schema, field))
   const { properties, additionalProperties, items } = schema
   for (const [name, one] of Object.entries(properties ?? {})) errors.push(...nodeErrors(one, `${field}.properties[${name}]`, 'property'))
@@ -44,6 +44,8 @@ function nodeErrors(schema: JsonSchema, field: string, place: Place): FieldError
     }
   }
   if (schema.not !== undefined) errors.push(...valueErrors(schema.not as JsonSchema, `${field}.not`, false))
+  // What is inside comes first.
+  errors.push(...typeErrors(schema, field, place))
   return errors
 }
 

@@ -87,13 +87,13 @@ function validateSpec({ spec }: CustomResourceDefinition, old?: CustomResourceDe
   }
   if (scope === '') errors.push(required('spec.scope'))
   else if (scope !== 'Cluster' && scope !== 'Namespaced') errors.push(notSupported('spec.scope', scope, ['Cluster', 'Namespaced']))
-  errors.push(...validateNames(names ?? { plural: '', kind: '' }))
   if (spec.preserveUnknownFields) {
     const why = 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'
     errors.push(invalid('spec.preserveUnknownFields', true, why))
   }
-  errors.push(...validateVersionNames(versions))
   errors.push(...validateVersions(versions, old?.spec.versions ?? []))
+  errors.push(...validateVersionNames(versions))
+  errors.push(...validateNames(names ?? { plural: '', kind: '' }))
   errors.push(...validateConversion(spec))
   return errors
 }

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { type EcsOptions, type StartedEcs, startEcs } from '../ecs/index.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type DynamoProxy, dynamoProxy, noDynamo } from './dynamodb.ts'
+import { Efs, efsRoute } from './efs.ts'
 import { Events } from './events/service.ts'
 import type { Identity } from './identity.ts'
 import { Logs } from './logs/service.ts'
@@ -38,6 +39,7 @@ export interface LocalAws {
   readonly logs: Logs
   readonly events: Events
   readonly scheduler: Scheduler
+  readonly efs: Efs
   readonly ecs: StartedEcs | undefined
   /**
    * Gives EventBridge and Scheduler something to invoke (function name, event), and starts delivering, including what an earlier life
@@ -67,6 +69,7 @@ export async function startAws(options: StartAwsOptions): Promise<LocalAws> {
   })
   const events = new Events(world, router)
   const scheduler = new Scheduler(world, router)
+  const efs = new Efs(world)
 
   const writeListeners = new Set<() => void>()
   const proxy: DynamoProxy | undefined =
@@ -74,7 +77,7 @@ export async function startAws(options: StartAwsOptions): Promise<LocalAws> {
     dynamoProxy({ host: '127.0.0.1', ...options.dynamodb }, () => {
       for (const listener of writeListeners) listener()
     })
-  const ecs = options.ecs && (await startEcs(options.ecs, world, { logs, events }))
+  const ecs = options.ecs && (await startEcs(options.ecs, world, { logs, events, efs }))
 
   const sts = stsService(identity)
   const listening = await listen(
@@ -86,7 +89,10 @@ export async function startAws(options: StartAwsOptions): Promise<LocalAws> {
         ...(ecs && { AmazonEC2ContainerServiceV20141113: { service: ecs.service, version: '1.1' } }),
       },
       query: { '2011-06-15': { service: sts, namespace: 'https://sts.amazonaws.com/doc/2011-06-15/' } },
-      rest: [{ service: scheduler, route: schedulerRoute }],
+      rest: [
+        { service: scheduler, route: schedulerRoute },
+        { service: efs, route: efsRoute },
+      ],
       doors: [proxy?.door ?? noDynamo, ...(ecs ? [ecs.registry] : [])],
     },
     options.port,
@@ -105,6 +111,7 @@ export async function startAws(options: StartAwsOptions): Promise<LocalAws> {
     logs,
     events,
     scheduler,
+    efs,
     ecs,
     async attach(invoker) {
       invoke = invoker
@@ -120,6 +127,7 @@ export async function startAws(options: StartAwsOptions): Promise<LocalAws> {
       await listening.close()
       await ecs?.close()
       scheduler.close()
+      efs.close()
       events.close()
       sqs.close()
       logs.close()

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Efs } from '../aws/efs.ts'
 import type { Events } from '../aws/events/service.ts'
 import { arn } from '../aws/identity.ts'
 import type { Logs } from '../aws/logs/service.ts'
@@ -10,6 +11,7 @@ import type { Service, World } from '../aws/service.ts'
 import { EcsContext } from './api/context.ts'
 import { Engine } from './docker/engine.ts'
 import { DockerRuntime } from './docker/runtime.ts'
+import { sharesIn } from './docker/shares.ts'
 import type { ImageSource } from './images.ts'
 import { type Metadata, metadataEndpoint } from './metadata.ts'
 import type { ContainerInstance, KeyValue, Resources } from './model.ts'
@@ -78,11 +80,11 @@ interface Machine {
 }
 
 /** @throws EcsUnavailableError when the Docker Engine does not answer. */
-export async function startEcs(options: EcsOptions, world: World, ports: { logs: Logs; events: Events }): Promise<StartedEcs> {
+export async function startEcs(options: EcsOptions, world: World, ports: { logs: Logs; events: Events; efs: Efs }): Promise<StartedEcs> {
   const store = new EcsStore(world)
   const tasks = new Tasks(world, store, ports.events)
   const machine =
-    options.engine === 'docker' ? await dockerMachine(options, world, ports.logs, store, tasks) : simulatedMachine(options, world, tasks)
+    options.engine === 'docker' ? await dockerMachine(options, world, ports, store, tasks) : simulatedMachine(options, world, tasks)
   tasks.use(machine.runtime)
   const service = ecsService(new EcsContext(world, store, tasks, options.throttle ? awsThrottle(world.clock) : undefined))
   const clusterName = options.cluster ?? 'default'
@@ -113,13 +115,20 @@ export async function startEcs(options: EcsOptions, world: World, ports: { logs:
   }
 }
 
-async function dockerMachine(options: EcsOptions, world: World, logs: Logs, store: EcsStore, listener: RuntimeListener): Promise<Machine> {
+async function dockerMachine(
+  options: EcsOptions,
+  world: World,
+  { logs, efs }: { readonly logs: Logs; readonly efs: Efs },
+  store: EcsStore,
+  listener: RuntimeListener,
+): Promise<Machine> {
+  const folder = world.dataDir
   let metadata: Metadata | undefined
   const engine = await Engine.connect()
   const runtime = await DockerRuntime.open(engine, {
     owner: options.owner ?? ownerOf(world.dataDir),
     logs,
-    fileSystems: world.dataDir && join(world.dataDir, 'efs'),
+    shares: folder === undefined ? undefined : sharesIn(folder, efs),
     listener,
     clock: world.clock,
     secret: valueFrom => Promise.reject(new Error(`the local AWS keeps no secrets: ${valueFrom}`)),

@@ -1,11 +1,10 @@
 // ECS on a Docker Engine: a sandbox container holds each task's network namespace, and the task's containers join it. Everything carries
 // labels, so that a new process finds what an old one made.
-import { mkdirSync } from 'node:fs'
 import type Docker from 'dockerode'
 import type { Clock } from '../../aws/clock.ts'
 import type { Logs } from '../../aws/logs/service.ts'
 import { PullError } from '../images.ts'
-import type { HealthStatus, Task } from '../model.ts'
+import type { HealthStatus, Task, Volume } from '../model.ts'
 import { taskIdOf } from '../model.ts'
 import { type Exit, type Found, type Runtime, RuntimeError, type RuntimeListener, type Sandbox, type TaskSpec } from '../runtime.ts'
 import { checkLogGroups, logTarget } from './awslogs.ts'
@@ -19,9 +18,11 @@ import {
   containerName,
   createOptions,
   hostPath,
+  isEngines,
   isShared,
   LABELS,
   SANDBOX,
+  type Shares,
   sandboxName,
   sandboxOptions,
   taskBytes,
@@ -51,8 +52,7 @@ interface Live {
 export interface DockerRuntimeOptions {
   readonly owner: string
   readonly logs: Logs
-  /** Folder below which EFS file systems are emulated. */
-  readonly fileSystems: string | undefined
+  readonly shares: Shares | undefined
   readonly listener: RuntimeListener
   readonly clock: Clock
   /** Reads `secrets` (Secrets Manager, SSM). */
@@ -134,9 +134,7 @@ export class DockerRuntime implements Runtime {
     const { definition, task } = spec
     checkLogGroups(spec, this.#options.logs)
     const volumes = definition.volumes.map(async volume => {
-      const path = hostPath(volume, this.#options.fileSystems)
-      if (!path) await this.#volume(spec, volume.name)
-      else if (!volume.host?.sourcePath) mkdirSync(path, { recursive: true })
+      if (!this.#pathOf(volume)) await this.#volume(spec, volume.name)
     })
     const cgroupParent = this.#cgroups.make(taskIdOf(task.taskArn), { cpu: taskCores(spec), memory: taskBytes(spec) })
     const options = sandboxOptions(spec, { owner: this.#options.owner, image: PAUSE_IMAGE, network: NETWORK, cgroupParent })
@@ -145,6 +143,14 @@ export class DockerRuntime implements Runtime {
       return sandbox
     } catch (error) {
       throw new RuntimeError('ResourceInitializationError', reasonOf(error))
+    }
+  }
+
+  #pathOf(volume: Volume): string | undefined {
+    try {
+      return hostPath(volume, this.#options.shares)
+    } catch (error) {
+      throw new RuntimeError('ResourceInitializationError', `failed to set up volume ${volume.name}: ${reasonOf(error)}`)
     }
   }
 
@@ -184,7 +190,7 @@ export class DockerRuntime implements Runtime {
       sandbox,
       cgroupParent: this.#cgroups.make(taskIdOf(task.taskArn), limits),
       hasInit: this.#engine.hasInit,
-      fileSystems: this.#options.fileSystems,
+      shares: this.#options.shares,
       secrets,
       environment: this.#options.environment(task, name),
     })
@@ -253,7 +259,7 @@ export class DockerRuntime implements Runtime {
       }),
     )
     for (const volume of spec.definition.volumes) {
-      if (isShared(volume) || hostPath(volume, this.#options.fileSystems)) continue
+      if (isShared(volume) || !isEngines(volume)) continue
       await this.#engine.call(docker => docker.getVolume(volumeName(taskArn, volume.name)).remove({ force: true })).catch(() => {})
     }
     this.#cgroups.remove(taskIdOf(taskArn))

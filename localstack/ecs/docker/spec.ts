@@ -1,5 +1,6 @@
 // Task definition and overrides -> what Docker is asked to create. Pure.
 import type { ContainerCreateOptions, HostConfig } from 'dockerode'
+import type { EfsVolume } from '../../aws/efs.ts'
 import type { ContainerDefinition, Volume } from '../model.ts'
 import { taskIdOf } from '../model.ts'
 import type { TaskSpec } from '../runtime.ts'
@@ -13,12 +14,20 @@ export interface SpecContext {
   readonly sandbox: string | undefined
   readonly cgroupParent: string | undefined
   readonly hasInit: boolean
-  /** Folder that stands for EFS file systems. */
-  readonly fileSystems: string | undefined
+  /** Folders that stand for file systems of the network; undefined: there are none. */
+  readonly shares: Shares | undefined
   /** Values of `secrets`. */
   readonly secrets: Readonly<Record<string, string>>
   /** Variables that ECS sets in every container. */
   readonly environment: Readonly<Record<string, string>>
+}
+
+/** Each answers a path of the engine's host. */
+export interface Shares {
+  /** @throws Error that says why it cannot be mounted. */
+  efs(volume: EfsVolume): string
+  /** An export of an NFS server. */
+  nfs(server: string, path: string): string
 }
 
 export const LABELS = {
@@ -106,7 +115,7 @@ export function createOptions(spec: TaskSpec, name: string, context: SpecContext
             ? 'host'
             : undefined,
       CgroupParent: context.cgroupParent,
-      Mounts: mounts(spec, definition, context),
+      ...mounts(spec, definition, context),
       VolumesFrom: definition.volumesFrom?.map(
         ({ sourceContainer, readOnly }) => `${containerName(spec.task.taskArn, sourceContainer)}:${readOnly ? 'ro' : 'rw'}`,
       ),
@@ -212,30 +221,41 @@ function healthcheck({ healthCheck }: ContainerDefinition): ContainerCreateOptio
   }
 }
 
-function mounts(spec: TaskSpec, definition: ContainerDefinition, context: SpecContext): HostConfig['Mounts'] {
-  return definition.mountPoints?.map(({ sourceVolume, containerPath, readOnly }) => {
+/** Docker's two ways to say it: a volume as a mount, a path of the host as a bind, since only that one makes a folder that is not there. */
+function mounts(spec: TaskSpec, definition: ContainerDefinition, context: SpecContext): Pick<HostConfig, 'Mounts' | 'Binds'> {
+  const all = (definition.mountPoints ?? []).map(({ sourceVolume, containerPath, readOnly = false }) => {
     const volume = spec.definition.volumes.find(({ name }) => name === sourceVolume)!
-    const path = hostPath(volume, context.fileSystems)
-    const common = { Target: containerPath, ReadOnly: readOnly ?? false }
-    return path
-      ? { ...common, Type: 'bind' as const, Source: path }
-      : { ...common, Type: 'volume' as const, Source: dockerVolume(spec, volume) }
+    return { volume, path: hostPath(volume, context.shares), containerPath, readOnly }
   })
+  return {
+    Mounts: all
+      .filter(({ path }) => path === undefined)
+      .map(({ volume, containerPath, readOnly }) => ({
+        Target: containerPath,
+        ReadOnly: readOnly,
+        Type: 'volume' as const,
+        Source: dockerVolume(spec, volume),
+      })),
+    Binds: list(
+      all
+        .filter(({ path }) => path !== undefined)
+        .map(({ path, containerPath, readOnly }) => `${path}:${containerPath}${readOnly ? ':ro' : ''}`),
+    ),
+  }
 }
 
-/** Path on the engine's host, for volumes that are not the engine's own. */
-export function hostPath(volume: Volume, fileSystems: string | undefined): string | undefined {
+/** Path on the engine's host, for volumes that are not the engine's own. @throws Error when there can be none. */
+export function hostPath(volume: Volume, shares: Shares | undefined): string | undefined {
   if (volume.host?.sourcePath) return volume.host.sourcePath
-  const efs = volume.efsVolumeConfiguration
-  if (!efs || !fileSystems) return undefined
-  const place =
-    efs.authorizationConfig?.accessPointId ??
-    (efs.rootDirectory ?? '/')
-      .split('/')
-      .filter(part => part !== '' && part !== '..')
-      .join('/')
-  return `${fileSystems}/${efs.fileSystemId}/${place}`.replace(/\/$/, '')
+  if (!shares) return undefined
+  if (volume.efsVolumeConfiguration) return shares.efs(volume.efsVolumeConfiguration)
+  const { type, o = '', device = '' } = volume.dockerVolumeConfiguration?.driverOpts ?? {}
+  const server = /(?:^|,)addr=([^,]+)/.exec(o)?.[1]
+  return type?.startsWith('nfs') && server ? shares.nfs(server, device.replace(/^[^:]*:/, '')) : undefined
 }
+
+/** Made by the engine for this task, and to be removed with it. */
+export const isEngines = ({ host, efsVolumeConfiguration }: Volume): boolean => !host?.sourcePath && !efsVolumeConfiguration
 
 /** A shared volume outlives the task; all others are the task's own. */
 export const isShared = (volume: Volume): boolean => volume.dockerVolumeConfiguration?.scope === 'shared'

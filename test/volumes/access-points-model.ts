@@ -1,0 +1,42 @@
+// Access points in memory: what the port promises, and no more.
+import {
+  type AccessPoint,
+  AccessPointError,
+  type AccessPoints,
+  type NewAccessPoint,
+} from '../../shared/controllers/volumes/access-points.ts'
+
+export class AccessPointsModel implements AccessPoints {
+  readonly points = new Map<string, AccessPoint>()
+  readonly #systems: ReadonlySet<string>
+
+  constructor(systems: readonly string[]) {
+    this.#systems = new Set(systems)
+  }
+
+  async ensure({ fileSystemId, token, path }: NewAccessPoint): Promise<AccessPoint> {
+    this.#check(fileSystemId)
+    const same = [...this.points.values()].find(point => point.token === token)
+    if (same) return same
+    const point = { id: `fsap-${this.points.size + 1}-${token.slice(-8)}`, fileSystemId, token, path }
+    this.points.set(point.id, point)
+    return point
+  }
+
+  async find(id: string): Promise<AccessPoint | undefined> {
+    return this.points.get(id)
+  }
+
+  async list(fileSystemId: string): Promise<readonly AccessPoint[]> {
+    this.#check(fileSystemId)
+    return [...this.points.values()].filter(point => point.fileSystemId === fileSystemId)
+  }
+
+  async remove(id: string): Promise<void> {
+    this.points.delete(id)
+  }
+
+  #check(fileSystemId: string) {
+    if (!this.#systems.has(fileSystemId)) throw new AccessPointError(`FileSystemNotFound: File system '${fileSystemId}' does not exist.`)
+  }
+}

@@ -1,4 +1,5 @@
 // One container of the pod through all its attempts: what kubelet does for it, against a holder instead of a container runtime.
+import { join } from 'node:path'
 import type { ContainerState, ContainerStateTerminated } from '../shared/api/core/v1.ts'
 import {
   agentPath,
@@ -7,6 +8,7 @@ import {
   type ImageDefaults,
   type PodPlan,
   TERMINATION_MESSAGE_LIMIT,
+  volumePath,
 } from '../shared/pods/agent-protocol.ts'
 import { after, type Clock, timestamp } from './clock.ts'
 import { CrashLoop, goDuration } from './crash-loop.ts'
@@ -38,6 +40,8 @@ export interface ContainerContext {
   mounted?(): boolean
   /** Folder of a container's volume; tests have their own. */
   path?(container: string): string
+  /** Folder of a volume that the agent writes; tests have their own. */
+  volume?(folder: string): string
 }
 
 /** Time between two tries when configuration is missing. */
@@ -160,25 +164,42 @@ export class Container {
     }
     if (this.#stopping) return this.#finish()
     this.plan = this.#pod.containers.find(({ name }) => name === this.name) ?? this.plan
-    if (this.plan.configError !== undefined) {
-      this.#pulled()
-      this.#context.event('Warning', 'Failed', `Error: ${this.plan.configError}`, this.name)
-      this.#moved({ waiting: { reason: 'CreateContainerConfigError', message: this.plan.configError } })
-      this.#cancelRetry = after(this.#context.clock, CONFIG_RETRY_MS, () => void this.start())
-      return
-    }
+    if (this.plan.configError !== undefined) return this.#misconfigured(this.plan.configError)
     await this.#holderReady
     if (this.#stopping) return this.#finish()
+    const placed = this.#place()
+    if (placed === undefined) return
     this.#attempt++
     await this.#context.starting?.(this.#attempt > 0)
     if (this.#stopping) return this.#finish()
     const { terminationMessagePath, terminationMessagePolicy } = this.plan
     this.#holder.start(
       this.#attempt,
-      startScript(this.#command()),
+      startScript({ ...this.#command(), placed }),
       terminationMessagePath,
       terminationMessagePolicy === 'FallbackToLogsOnError',
     )
+  }
+
+  #misconfigured(message: string) {
+    this.#pulled()
+    this.#context.event('Warning', 'Failed', `Error: ${message}`, this.name)
+    this.#moved({ waiting: { reason: 'CreateContainerConfigError', message } })
+    this.#cancelRetry = after(this.#context.clock, CONFIG_RETRY_MS, () => void this.start())
+  }
+
+  /** Single files of volumes go into the holder's own volume; its script takes them to their place. Undefined: there is none of that name. */
+  #place(): readonly string[] | undefined {
+    const files = this.plan.files ?? []
+    for (const [index, { volume, folder, path }] of files.entries()) {
+      try {
+        this.#holder.place(index, join((this.#context.volume ?? volumePath)(folder), path))
+      } catch {
+        this.#misconfigured(`failed to prepare subPath for volumeMount "${volume}" of container "${this.name}"`)
+        return undefined
+      }
+    }
+    return files.map(({ mountPath }) => mountPath)
   }
 
   /** Ends the process if there is one: preStop, the stop signal, and SIGKILL when the grace is over. Resolves when it is gone. */
@@ -419,12 +440,13 @@ export class Container {
 
 /** As runc says it, which is what people search for. */
 function startError(why: Refusal, command: string): string {
+  if (why.startsWith('place:')) return `failed to place a file of a volume at ${why.slice(6)}, and ECS cannot mount a single file there`
   const exec = `exec: ${JSON.stringify(command)}`
-  const detail: Record<Refusal, string> = {
+  const detail = {
     notfound: `${exec}: executable file not found in $PATH`,
     nofile: `${exec}: stat ${command}: no such file or directory`,
     denied: `${exec}: permission denied`,
     directory: `${exec}: is a directory`,
   }
-  return `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${detail[why] ?? why}: unknown`
+  return `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${detail[why as keyof typeof detail] ?? why}: unknown`
 }

@@ -1,11 +1,25 @@
 // The agent's end of one holder (holder.sh): commands go in through one fifo, reports come out of another, and files lie between.
 // The app may be root in its own container and so may put anything into this volume: nothing is followed, nothing is waited
 // for, and what is read is bounded.
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats, unlinkSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 
-export type Refusal = 'notfound' | 'nofile' | 'denied' | 'directory'
+export type Refusal = 'notfound' | 'nofile' | 'denied' | 'directory' | `place:${string}`
 
 export interface Usage {
   readonly cpuNanoseconds: number
@@ -75,6 +89,12 @@ export class Holder {
     })
     this.#say(`hello ${graceSeconds}`)
     return true
+  }
+
+  /** Copies a file that the agent wrote to where the container sees it, for a start script to place. @throws when there is no such file */
+  place(index: number, file: string) {
+    const { mode, uid, gid } = statSync(file)
+    this.write(`file-${index}`, readFileSync(file), mode & 0o7777, { uid, gid })
   }
 
   /** With `keepTail` the end of the output is kept in the file `tail`. The termination message, if any, is in `message` at the end. */
@@ -250,12 +270,13 @@ export class Holder {
     }
   }
 
-  write(name: string, content: string, mode = 0o644) {
+  write(name: string, content: string | Buffer, mode = 0o644, owner?: { readonly uid: number; readonly gid: number }) {
     this.remove(name)
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
     const file = openSync(this.path(name), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode)
     try {
       writeFileSync(file, content)
+      if (owner) fchownSync(file, owner.uid, owner.gid)
     } finally {
       closeSync(file)
     }

@@ -23,7 +23,7 @@ const SPREAD = 0.1
 export class WrittenVolumes {
   readonly #options: VolumesOptions
   #asked: VolumesAsked | undefined = { version: '', renew: false }
-  /** By volume, what is in its files: one that does not change is not touched. */
+  /** By folder, what is in its files: one that does not change is not touched. */
   readonly #written = new Map<string, string>()
   #ready = false
   #retryMs = FIRST_RETRY_MS
@@ -52,9 +52,9 @@ export class WrittenVolumes {
       try {
         if (problem !== undefined) throw new Error(problem)
         const content = digest(files)
-        if (this.#written.get(name) === content) continue
+        if (this.#written.get(folder) === content) continue
         writeAtomically((this.#options.path ?? volumePath)(folder), files, group)
-        this.#written.set(name, content)
+        this.#written.set(folder, content)
       } catch (error) {
         complete = false
         this.#options.failed(

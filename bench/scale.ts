@@ -83,6 +83,7 @@ export async function runScale({ replicas, log = quiet }: ScaleOptions): Promise
   await aws.attach(async (_, event) => tasks(event as never))
   const images = new ImageLookup({ registry: new Registry({ mirror: aws.endpoint, architecture: 'amd64' }), now: Date.now })
   const pods = podControllers(() => ({
+    accessPoints: () => Promise.reject(new Error('the pods of this bench have no volumes')),
     ecs,
     images,
     version: 'v1.36.0',

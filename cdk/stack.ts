@@ -72,6 +72,7 @@ export class ZeroplaneStack extends Stack {
       EXECUTION_ROLE_ARN: cluster.executionRole.roleArn,
       TASK_ROLE_ARN: cluster.taskRole.roleArn,
       POD_LOG_GROUP: cluster.logGroup.logGroupName,
+      EFS_FILE_SYSTEM: '',
       AGENT_IMAGE: imageUri(this, 'AgentImage', props.agentImage),
       REGISTRY_MIRROR: '',
       API_CA: '',
@@ -105,6 +106,7 @@ export class ZeroplaneStack extends Stack {
       ADMIN_TOKEN: '', // administrators prove an IAM identity: there is no secret to keep
       ADMIN_PRINCIPALS: config.admin,
       POD_LOG_GROUP: pods.POD_LOG_GROUP,
+      EFS_FILE_SYSTEM: pods.EFS_FILE_SYSTEM,
       ECS_CLUSTER: pods.ECS_CLUSTER,
       AGENT_HOLD_SECONDS: '0',
       ...(config.cloudFront ? Edge.environment(this) : Edge.NONE),

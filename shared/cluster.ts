@@ -9,9 +9,7 @@ import { Registry } from './apimachinery/registry.ts'
 import type { ResourceDefinition } from './apimachinery/resource.ts'
 import { schemaEngines } from './apimachinery/schema-engines.ts'
 import { RbacAuthorizer } from './auth/rbac.ts'
-import { DEFAULT_ISSUER, ServiceAccountTokens } from './auth/service-account-tokens.ts'
-import { loadSigningKey } from './auth/signing-key.ts'
-import { tokenAction } from './auth/token-request.ts'
+import { tokenAction } from './auth/token-action.ts'
 import { BUILT_IN } from './resources/index.ts'
 import type { Store } from './store/types.ts'
 
@@ -35,19 +33,6 @@ export function openCluster({ store, now, resources = BUILT_IN }: ClusterOptions
     kinds: machinery => new CustomKinds(machinery),
   })
   const accounts = registry.storage({ group: '', resource: 'serviceaccounts' })?.definition
-  if (accounts !== undefined)
-    registry.register({ ...accounts, actions: { ...accounts.actions, token: tokenAction(tokensOf(store, machinery.now)) } })
+  if (accounts !== undefined) registry.register({ ...accounts, actions: { ...accounts.actions, token: tokenAction(store, machinery.now) } })
   return machinery
-}
-
-/** Tokens are issued by whoever writes objects: requests, the controller of token secrets, agents' calls. The key is read for the first. */
-function tokensOf(store: Store, now: () => number): () => Promise<ServiceAccountTokens> {
-  let tokens: Promise<ServiceAccountTokens> | undefined
-  return () => {
-    tokens ??= loadSigningKey(store).then(key => new ServiceAccountTokens(store, key, DEFAULT_ISSUER, now))
-    tokens.catch(() => {
-      tokens = undefined
-    })
-    return tokens
-  }
 }

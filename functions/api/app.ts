@@ -29,6 +29,8 @@ export interface ApiDependencies {
   readonly authenticators?: readonly Authenticator[]
   /** Range of cluster IPs. */
   readonly serviceCidr?: string
+  /** Volumes can be made for claims that ask for nothing in particular. */
+  readonly hasFileSystem?: boolean
   /** "host:port" under which clients reach the API. */
   readonly serverAddress?: string
   /** What pods use: with it, metrics.k8s.io is served. */
@@ -64,7 +66,11 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
   const reviews = reviewResources(bearer, authorizer, authorizer)
   for (const review of dependencies.legacyApis ? withLegacyVersions(reviews) : reviews) registry.register(review)
   if (metrics !== undefined) for (const resource of metricsResources(metrics)) registry.register(resource)
-  await bootstrap(machinery, serviceCidr, metrics === undefined ? [] : [METRICS_READER])
+  await bootstrap(
+    machinery,
+    { serviceCidr, hasFileSystem: dependencies.hasFileSystem ?? false },
+    metrics === undefined ? [] : [METRICS_READER],
+  )
   const openApi = new OpenApi({ registry, version: VERSION.gitVersion })
   const handle = createServer({
     machinery,

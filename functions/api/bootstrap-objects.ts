@@ -13,7 +13,13 @@ interface BootstrapObjects {
 
 const seed = (group: string, resource: string, object: object): Seed => ({ resource: { group, resource }, object: object as KubeObject })
 
-export function bootstrapObjects(registry: Registry, serviceCidr: string): BootstrapObjects {
+export interface BootstrapOptions {
+  readonly serviceCidr: string
+  /** The deployment has a file system for volumes: then there is a StorageClass for it, which claims get that ask for none. */
+  readonly hasFileSystem: boolean
+}
+
+export function bootstrapObjects(registry: Registry, { serviceCidr, hasFileSystem }: BootstrapOptions): BootstrapObjects {
   return {
     cluster: [
       ...SYSTEM_NAMESPACES.map(name => seed('', 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
@@ -29,6 +35,7 @@ export function bootstrapObjects(registry: Registry, serviceCidr: string): Boots
         'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
       ),
       priorityClass('system-node-critical', 2_000_001_000, 'Used for system critical pods that must not be moved from their current node.'),
+      ...(hasFileSystem ? [storageClass] : []),
       ...apiServices(registry),
     ],
     namespaced: [apiService(serviceCidr)],
@@ -44,6 +51,16 @@ const priorityClass = (name: string, value: number, description: string) =>
     description,
     preemptionPolicy: 'PreemptLowerPriority',
   })
+
+const storageClass = seed('storage.k8s.io', 'storageclasses', {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'efs', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: 'efs.csi.aws.com',
+  parameters: { provisioningMode: 'efs-ap' },
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'Immediate',
+})
 
 /** The Service "kubernetes": pods reach the API under the first address of the range. */
 function apiService(serviceCidr: string): Seed {

@@ -6,7 +6,7 @@ import { isStatus } from '../../shared/apimachinery/status-error.ts'
 import { type GroupResource, type KubeObject, objectKey } from '../../shared/apimachinery/types.ts'
 import { bootstrapPolicy } from '../../shared/auth/bootstrap-policy.ts'
 import { ExistsError } from '../../shared/store/types.ts'
-import { bootstrapObjects } from './bootstrap-objects.ts'
+import { type BootstrapOptions, bootstrapObjects } from './bootstrap-objects.ts'
 
 /** Registered nowhere: no request names it. */
 const MARKERS: GroupResource = { group: 'internal.zeroplane', resource: 'bootstraps' }
@@ -19,8 +19,8 @@ export interface Seed {
 }
 
 /** One read when nothing is to do, as at every start but the first. */
-export async function bootstrap(machinery: Machinery, serviceCidr: string, roles: readonly ClusterRole[] = []): Promise<void> {
-  const stages = seeds(machinery, serviceCidr, roles)
+export async function bootstrap(machinery: Machinery, options: BootstrapOptions, roles: readonly ClusterRole[] = []): Promise<void> {
+  const stages = seeds(machinery, options, roles)
   const key = objectKey(undefined, fingerprint(stages))
   if ((await machinery.store.get(MARKERS, key)) !== undefined) return
   for (const stage of stages) await inParallel(stage, seed => ensure(machinery, seed))
@@ -32,11 +32,11 @@ export async function bootstrap(machinery: Machinery, serviceCidr: string, roles
 }
 
 /** In stages: what is in a namespace comes after the namespaces. */
-function seeds({ registry }: Machinery, serviceCidr: string, roles: readonly ClusterRole[]): Seed[][] {
+function seeds({ registry }: Machinery, options: BootstrapOptions, roles: readonly ClusterRole[]): Seed[][] {
   const policy = bootstrapPolicy()
   const rbac = (resource: string, objects: readonly KubeObject[]): Seed[] =>
     objects.map(object => ({ resource: { group: 'rbac.authorization.k8s.io', resource }, object }))
-  const objects = bootstrapObjects(registry, serviceCidr)
+  const objects = bootstrapObjects(registry, options)
   return [
     [
       ...objects.cluster,

@@ -31,6 +31,7 @@ const {
   POD_LOG_GROUP,
   ORIGIN_SECRET,
   HEARTBEAT_SECONDS,
+  EFS_FILE_SYSTEM,
 } = readEnvironment([
   'CLUSTER_NAME',
   'SERVICE_CIDR',
@@ -41,6 +42,7 @@ const {
   'AGENT_HOLD_SECONDS',
   'GATEWAY_URL',
   'POD_LOG_GROUP',
+  'EFS_FILE_SYSTEM',
   'ORIGIN_SECRET',
   'HEARTBEAT_SECONDS',
 ])
@@ -60,6 +62,7 @@ const api = createApi({
   resources: builtInResources({ serviceCidr: SERVICE_CIDR, streams, legacy: LEGACY_APIS === 'true' }),
   legacyApis: LEGACY_APIS === 'true',
   serviceCidr: SERVICE_CIDR,
+  hasFileSystem: EFS_FILE_SYSTEM !== '',
   tokens: ADMIN_TOKEN === '' ? [] : [{ token: ADMIN_TOKEN, user: { name: 'kubernetes-admin', groups: [MASTERS] } }],
   authenticators: [iamAuthenticator(CLUSTER_NAME, ADMIN_PRINCIPALS)],
   maxWatch: MAX_WATCH,

@@ -2,8 +2,9 @@ import { remoteProbe } from '../../shared/aggregation/probe.ts'
 import { Remotes } from '../../shared/aggregation/remote.ts'
 import { createReader } from '../../shared/apimachinery/machinery.ts'
 import { observed, telemetry } from '../../shared/aws/observed.ts'
-import { podServicesOf } from '../../shared/aws/pods.ts'
+import { efsServicesOf, podServicesOf } from '../../shared/aws/pods.ts'
 import { notesOf, queueOf, queuesOf, scheduleResync, storeOf } from '../../shared/aws/providers.ts'
+import { efsProvisioner } from '../../shared/controllers/efsprovisioner.ts'
 import { type ControllerServices, controllersWith } from '../../shared/controllers/index.ts'
 import { workQueueController } from '../../shared/controllers/workqueue.ts'
 import { apiSource } from '../../shared/metrics/apis.ts'
@@ -38,6 +39,7 @@ function workOf(cluster: string): ClusterWork {
         ...controllersWith(servicesOf(cluster)),
         ...podControllers(() => podServicesOf(cluster, VERSION.gitVersion)),
         workQueueController(queuesOf),
+        efsProvisioner(() => efsServicesOf(cluster)),
       ],
       log,
       telemetry,

@@ -2,6 +2,7 @@
 // hand on work that is due.
 import { storeOf } from '../../shared/aws/providers.ts'
 import { openCluster } from '../../shared/cluster.ts'
+import { efsProvisionerWatches } from '../../shared/controllers/efsprovisioner.ts'
 import { controllers } from '../../shared/controllers/index.ts'
 import { workQueueWatches } from '../../shared/controllers/workqueue.ts'
 import { everything } from '../../shared/pipeline/everything.ts'
@@ -12,5 +13,5 @@ import { podWatches } from '../../shared/pods/controllers.ts'
 export function workOfCluster(cluster: string, log: Log): Promise<WorkItem[]> {
   const store = storeOf(cluster)
   const { registry } = openCluster({ store })
-  return everything({ store, registry, controllers: [...controllers, ...podWatches, workQueueWatches], log })
+  return everything({ store, registry, controllers: [...controllers, ...podWatches, workQueueWatches, efsProvisionerWatches], log })
 }

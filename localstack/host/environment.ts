@@ -71,6 +71,7 @@ export function setFunctionEnvironment({
     EXECUTION_ROLE_ARN: role('zeroplane-execution'),
     TASK_ROLE_ARN: role('zeroplane-task'),
     POD_LOG_GROUP: NAMES.logGroup,
+    EFS_FILE_SYSTEM: provisioned.fileSystemId,
     AGENT_IMAGE: agentImage,
     API_URL: apiUrl,
     API_CA: apiCa,

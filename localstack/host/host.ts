@@ -82,7 +82,7 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
     Date.now(),
   )
   setAwsEnvironment(aws.endpoint, aws.identity.region, database && `http://127.0.0.1:${database.port}`)
-  const [provisioned] = await all(provisionPipeline(aws), database?.ready)
+  const [provisioned] = await all(provisionPipeline(aws, needsDocker(options)), database?.ready)
   signal.throwIfAborted()
 
   const adminToken = token(folder)

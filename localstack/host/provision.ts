@@ -19,6 +19,7 @@ export const NAMES = {
   logGroup: '/zeroplane/pods',
   rule: 'zeroplane-task-events',
   cluster: 'zeroplane',
+  fileSystem: 'zeroplane',
 } as const
 
 /** Seconds. Longer than a reconcile may take (functions.ts), as Lambda asks for. */
@@ -46,9 +47,12 @@ export async function provisionTable(port: number, region: string): Promise<void
 export interface Provisioned {
   readonly workQueueUrl: string
   readonly delayQueueUrl: string
+  /** Empty: nothing runs that could mount one. */
+  readonly fileSystemId: string
 }
 
-export async function provisionPipeline(aws: LocalAws): Promise<Provisioned> {
+/** @param withStorage whether there is a file system for volumes */
+export async function provisionPipeline(aws: LocalAws, withStorage: boolean): Promise<Provisioned> {
   const { region, account } = aws.identity
   const { call, close } = jsonClient(aws.port, { service: 'sqs', region })
   try {
@@ -89,10 +93,17 @@ export async function provisionPipeline(aws: LocalAws): Promise<Provisioned> {
     })
     // Scheduler speaks REST, which this client does not.
     await unless('ConflictException', async () => aws.scheduler.operations.CreateScheduleGroup({ Name: NAMES.schedules }))
-    return { workQueueUrl, delayQueueUrl }
+    return { workQueueUrl, delayQueueUrl, fileSystemId: withStorage ? fileSystemOf(aws) : '' }
   } finally {
     close()
   }
+}
+
+/** EFS speaks REST, too. */
+function fileSystemOf({ efs }: LocalAws): string {
+  const token = { CreationToken: NAMES.fileSystem }
+  const known = efs.operations.DescribeFileSystems(token).FileSystems[0]
+  return (known ?? efs.operations.CreateFileSystem(token)).FileSystemId
 }
 
 export function clusterArn(aws: LocalAws): string {

@@ -21,6 +21,9 @@ export const defaultStorageClass: AdmissionPlugin = {
     const claim = objectOf<PersistentVolumeClaim>(attributes)
     if (claim.spec === undefined || claim.spec.storageClassName !== undefined || claim.metadata.annotations?.[OLD_CLASS] !== undefined)
       return
+    // It wants one of the volumes that somebody made and labelled. No provisioner makes such a one, so a class would only keep it from
+    // volumes without a class, as manifests from before default classes have them (docs/decisions/0045-claims-that-select.md).
+    if (claim.spec.selector !== undefined) return
     const chosen = newestDefault(await attributes.context.read.list<StorageClass>(STORAGE_CLASSES), IS_DEFAULT)
     if (chosen !== undefined) claim.spec.storageClassName = chosen.metadata.name
   },

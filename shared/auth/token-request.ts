@@ -3,13 +3,13 @@ import type { Node, Pod, Secret, ServiceAccount } from '../api/core/v1.ts'
 import type { RequestContext } from '../apimachinery/context.ts'
 import { invalid } from '../apimachinery/field-error.ts'
 import { formatTime, member } from '../apimachinery/objects.ts'
-import type { Action, ActionCall } from '../apimachinery/resource.ts'
+import type { ActionCall } from '../apimachinery/resource.ts'
 import * as status from '../apimachinery/status-error.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import type { ServiceAccountTokens, TokenBinding } from './service-account-tokens.ts'
+import { TOKEN_REQUEST } from './token-action.ts'
 
-const GROUP = 'authentication.k8s.io'
-const KIND = { group: GROUP, version: 'v1', kind: 'TokenRequest' }
+const GROUP = TOKEN_REQUEST.group
 const DEFAULT_SECONDS = 3600
 const MIN_SECONDS = 600
 const MAX_SECONDS = 2 ** 32
@@ -17,7 +17,7 @@ const MAX_SECONDS = 2 ** 32
 const LEGACY_SECONDS = 3607
 const YEAR = 365 * 24 * 3600
 
-interface Request extends KubeObject {
+export interface TokenRequestBody extends KubeObject {
   spec?: {
     audiences?: string[]
     expirationSeconds?: number
@@ -25,27 +25,17 @@ interface Request extends KubeObject {
   }
 }
 
-/** @param tokens asked when a token is first wanted: most who open a cluster want none. */
-export function tokenAction(tokens: () => Promise<ServiceAccountTokens>): Action {
-  return {
-    kind: KIND,
-    verbs: ['create'],
-    accepts: [{ ...KIND, schema: 'io.k8s.api.authentication.v1.TokenRequest' }],
-    create: async (call, body, context) => issue(await tokens(), call, body as Request, context),
-  }
-}
-
-async function issue(
+export async function issueToken(
   tokens: ServiceAccountTokens,
   { namespace, name }: ActionCall,
-  request: Request,
+  request: TokenRequestBody,
   context: RequestContext,
 ): Promise<KubeObject> {
   const account = await context.read.get<ServiceAccount>({ group: '', resource: 'serviceaccounts' }, namespace, name)
   if (account === undefined) throw status.notFound({ group: '', resource: 'serviceaccounts' }, name)
   const { metadata } = request
   if (metadata.name && metadata.name !== name) {
-    throw status.invalid(GROUP, KIND.kind, name, [
+    throw status.invalid(GROUP, TOKEN_REQUEST.kind, name, [
       invalid('metadata.name', metadata.name, 'must match the service account name if specified'),
     ])
   }
@@ -69,7 +59,7 @@ async function issue(
   })
   return {
     apiVersion: `${GROUP}/v1`,
-    kind: KIND.kind,
+    kind: TOKEN_REQUEST.kind,
     metadata: { name, namespace, uid, creationTimestamp: formatTime(context.now) },
     spec: { audiences, expirationSeconds: seconds, boundObjectRef: request.spec?.boundObjectRef ?? null },
     status: { token, expirationTimestamp: formatTime(context.now + seconds * 1000) },
@@ -77,14 +67,19 @@ async function issue(
 }
 
 function checkLifetime(seconds: number): void {
-  const refuse = (why: string) => status.invalid(GROUP, KIND.kind, '', [invalid('spec.expirationSeconds', seconds, why)])
+  const refuse = (why: string) => status.invalid(GROUP, TOKEN_REQUEST.kind, '', [invalid('spec.expirationSeconds', seconds, why)])
   if (seconds < MIN_SECONDS) throw refuse('may not specify a duration less than 10 minutes')
   if (seconds > MAX_SECONDS) throw refuse('may not specify a duration larger than 2^32 seconds')
 }
 
 const RESOURCES: Readonly<Record<string, string>> = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' }
 
-async function bindingOf(request: Request, namespace: string, account: string, context: RequestContext): Promise<TokenBinding | undefined> {
+async function bindingOf(
+  request: TokenRequestBody,
+  namespace: string,
+  account: string,
+  context: RequestContext,
+): Promise<TokenBinding | undefined> {
   const reference = request.spec?.boundObjectRef
   if (reference === undefined || reference === null) return undefined
   const { kind = '', apiVersion = '', name = '', uid } = reference

@@ -17,6 +17,7 @@ import {
   StartTaskCommand,
   StopTaskCommand,
   type TaskOverride,
+  type Volume,
 } from '@aws-sdk/client-ecs'
 import {
   type ContainerDefinition,
@@ -30,6 +31,7 @@ import {
   type StartTask,
   type Task,
   type TaskDefinition,
+  type TaskVolume,
 } from '../pods/ecs.ts'
 
 /** DescribeTasks and DescribeContainerInstances take at most so many ARNs. */
@@ -193,8 +195,22 @@ function definitionInput(definition: TaskDefinition) {
     executionRoleArn: definition.executionRoleArn,
     pidMode: definition.pidMode,
     ephemeralStorage: definition.ephemeralStorageGiB ? { sizeInGiB: definition.ephemeralStorageGiB } : undefined,
-    volumes: definition.volumes.map(({ name, hostPath }) => ({ name, host: hostPath ? { sourcePath: hostPath } : undefined })),
+    volumes: definition.volumes.map(volumeInput),
     containerDefinitions: definition.containers.map(containerInput),
+  }
+}
+
+function volumeInput({ name, hostPath, efs, docker }: TaskVolume): Volume {
+  return {
+    name,
+    host: hostPath ? { sourcePath: hostPath } : undefined,
+    efsVolumeConfiguration: efs && {
+      fileSystemId: efs.fileSystemId,
+      rootDirectory: efs.accessPointId === undefined ? efs.rootDirectory : undefined,
+      transitEncryption: 'ENABLED',
+      authorizationConfig: { accessPointId: efs.accessPointId, iam: 'ENABLED' },
+    },
+    dockerVolumeConfiguration: docker && { scope: 'task', driver: docker.driver, driverOpts: { ...docker.options } },
   }
 }
 

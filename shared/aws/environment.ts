@@ -34,6 +34,8 @@ export interface Environment {
   readonly TASK_ROLE_ARN: string
   /** CloudWatch Logs group of containers' output. */
   readonly POD_LOG_GROUP: string
+  /** EFS file system for volumes of claims whose StorageClass names none; empty: there is none. */
+  readonly EFS_FILE_SYSTEM: string
   /** Image of the agent. */
   readonly AGENT_IMAGE: string
   /** Base URL of the API as pods reach it. */

@@ -1,9 +1,13 @@
 // What the pods' controllers need of AWS, from the functions' environment.
+
+import type { EfsServices } from '../controllers/efsprovisioner.ts'
+import type { AccessPoints } from '../controllers/volumes/access-points.ts'
 import type { PodServices } from '../pods/controllers.ts'
 import type { Ecs } from '../pods/ecs.ts'
 import { ImageLookup } from '../pods/images/lookup.ts'
 import { Registry } from '../pods/images/registry.ts'
 import { parseSubnets } from '../pods/settings.ts'
+import { volumeCleaner } from '../pods/volume-cleaner.ts'
 import { ecsClient } from './clients.ts'
 import { awsEcs } from './ecs.ts'
 import { readEnvironment } from './environment.ts'
@@ -16,6 +20,24 @@ let images: ImageLookup | undefined
 export function ecsOf(): Ecs {
   ecs ??= observedEcs(awsEcs({ cluster: readEnvironment(['ECS_CLUSTER']).ECS_CLUSTER, client: ecsClient(telemetry) }), telemetry)
   return ecs
+}
+
+let accessPoints: Promise<AccessPoints> | undefined
+
+/** Loaded for whoever asks first: most clusters have no volumes, and a cold start is not to wait for EFS's client. */
+export function accessPointsOf(): Promise<AccessPoints> {
+  accessPoints ??= import('./access-points.ts').then(({ efsAccessPoints }) => efsAccessPoints())
+  return accessPoints
+}
+
+/** For the provisioner: file systems, and tasks that empty them. */
+export async function efsServicesOf(cluster: string): Promise<EfsServices> {
+  const { ecs, settings } = podServicesOf(cluster, '')
+  return {
+    accessPoints: await accessPointsOf(),
+    fileSystemId: readEnvironment(['EFS_FILE_SYSTEM']).EFS_FILE_SYSTEM,
+    cleaner: volumeCleaner({ ecs, settings, now: Date.now }),
+  }
 }
 
 export function podServicesOf(cluster: string, version: string): PodServices {
@@ -42,6 +64,7 @@ export function podServicesOf(cluster: string, version: string): PodServices {
   return {
     ecs: ecsOf(),
     images,
+    accessPoints: accessPointsOf,
     version,
     settings: {
       cluster,

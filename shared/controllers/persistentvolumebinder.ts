@@ -4,11 +4,9 @@
 //   volume.spec.claimRef   volume.status.phase   claim.spec.volumeName (and annotations)   claim.status
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/core/v1.ts'
 import type { StorageClass } from '../api/storage/v1.ts'
-import { isStatus } from '../apimachinery/status-error.ts'
 import { objectKey, splitKey } from '../apimachinery/types.ts'
 import { claimsOf } from '../scheduling/pod-info.ts'
 import { claimClass, findVolume, volumeClass } from '../scheduling/volume-matching.ts'
-import { NO_PROVISIONER } from '../scheduling/volumes.ts'
 import type { Informer } from '../store/types.ts'
 import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES } from './collections.ts'
 import { equal } from './equality.ts'
@@ -25,8 +23,6 @@ import {
   isBoundTo,
   isComplete,
   mismatch,
-  newVolume,
-  OWN_PROVISIONERS,
   PROVISIONED_BY,
   PROVISIONER,
   waitsForConsumer,
@@ -127,7 +123,8 @@ class Binder {
     const candidates = this.#volumes.byIndex(BY_CLASS, claimClass(claim)).map(({ object }) => object as PersistentVolume)
     const volume = findVolume(claim, candidates, { reservedOnly: storage?.volumeBindingMode === 'WaitForFirstConsumer' })
     if (volume !== undefined) return this.#bind(volume, claim)
-    if (hasNoClass(claim) && (await this.#giveDefaultClass(claim))) return
+    // Who selects among volumes wants one that somebody made: a class would keep it from all that have none.
+    if (hasNoClass(claim) && claim.spec?.selector === undefined && (await this.#giveDefaultClass(claim))) return
     await this.#phase(claim, 'Pending')
     if (waits) await this.#tellWaiting(claim)
     else if (claimClass(claim) !== '') await this.#provision(claim, storage)
@@ -237,7 +234,7 @@ class Binder {
       return
     }
     const { provisioner } = storage
-    if (provisioner === NO_PROVISIONER || (provisioner.startsWith('kubernetes.io/') && !OWN_PROVISIONERS.has(provisioner))) {
+    if (provisioner.startsWith('kubernetes.io/')) {
       this.#say(claim, 'Warning', 'ProvisioningFailed', `no volume plugin matched name: ${provisioner}`)
       return
     }
@@ -245,23 +242,12 @@ class Binder {
     if (!equal(annotations, claim.metadata.annotations)) {
       await client.update<PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS, { ...claim, metadata: { ...claim.metadata, annotations } })
     }
-    if (!OWN_PROVISIONERS.has(provisioner)) {
-      this.#say(
-        claim,
-        'Normal',
-        'ExternalProvisioning',
-        `Waiting for a volume to be created either by the external provisioner '${provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`,
-      )
-      return
-    }
-    const volume = newVolume(claim, storage)
-    try {
-      await client.create<PersistentVolume>(PERSISTENT_VOLUMES, volume)
-      this.#say(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${volume.metadata.name}`)
-    } catch (error) {
-      // An earlier attempt made it.
-      if (!isStatus(error, 'AlreadyExists')) throw error
-    }
+    this.#say(
+      claim,
+      'Normal',
+      'ExternalProvisioning',
+      `Waiting for a volume to be created either by the external provisioner '${provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`,
+    )
   }
 
   async volume(volume: PersistentVolume): Promise<Outcome | undefined> {
@@ -312,12 +298,6 @@ class Binder {
     if (phase !== 'Released' && phase !== 'Failed') released = await this.#volumePhase(volume, 'Released')
     if (policy !== 'Delete' || phase === 'Failed') return
     const provisioner = volume.metadata.annotations?.[PROVISIONED_BY]
-    if (provisioner !== undefined && OWN_PROVISIONERS.has(provisioner)) {
-      await this.#context.client.delete(PERSISTENT_VOLUMES, undefined, volume.metadata.name, {
-        preconditions: { uid: volume.metadata.uid },
-      })
-      return
-    }
     // Its driver deletes it.
     if (provisioner !== undefined || volume.spec?.csi !== undefined) return
     const message = `error getting deleter volume plugin for volume ${JSON.stringify(volume.metadata.name)}: no deletable volume plugin matched`

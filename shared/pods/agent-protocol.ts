@@ -124,7 +124,7 @@ export interface VolumeFile {
 /** A volume of type configMap, secret, projected or downwardAPI. */
 export interface WrittenVolume {
   readonly name: string
-  /** Where it is mounted: volumePath(folder). */
+  /** Where it is mounted: volumePath(folder). A folder of it that has a mount of its own stands here as another volume of that name. */
   readonly folder: string
   readonly files: readonly VolumeFile[]
   /** Why it cannot be set up now, in kubelet's words: then no container starts, and what was written before stays. */
@@ -161,6 +161,8 @@ export interface ContainerPlan {
   readonly env: readonly { readonly name: string; readonly value: string }[]
   /** Why this container cannot be started now, e.g. `configmap "x" not found`: it waits with CreateContainerConfigError. */
   readonly configError?: string
+  /** Single files of written volumes (subPath), which no task can mount: copied to their place before the process starts. */
+  readonly files?: readonly PlacedFile[]
   /** lifecycle.stopSignal; absent: the image's, or SIGTERM. */
   readonly stopSignal?: string
   readonly terminationMessagePath: string
@@ -176,6 +178,15 @@ export interface ContainerPlan {
   readonly lastState?: ContainerState
   /** State at the end of an earlier launch, when it must not run again (an init container that is done, a container that ended for good). */
   readonly done?: ContainerState
+}
+
+export interface PlacedFile {
+  /** Name of the volumeMount, for messages. */
+  readonly volume: string
+  /** The file is volumePath(folder) + "/" + path. */
+  readonly folder: string
+  readonly path: string
+  readonly mountPath: string
 }
 
 export interface PodPlan {

@@ -1,5 +1,6 @@
 // The controllers of this folder. What they need of AWS is made when one of them first works: dispatch and tick only ask what they watch.
 import type { Controller, ControllerContext } from '../controllers/types.ts'
+import type { AccessPoints } from '../controllers/volumes/access-points.ts'
 import { agentKey } from './agent-token.ts'
 import type { Ecs } from './ecs.ts'
 import type { ImageLookup } from './images/lookup.ts'
@@ -10,6 +11,7 @@ import type { PodSettings } from './settings.ts'
 export interface PodServices {
   readonly ecs: Ecs
   readonly images: Pick<ImageLookup, 'find'>
+  readonly accessPoints: () => Promise<AccessPoints>
   readonly settings: PodSettings
   /** Of the nodes' kubelet, as `kubectl get nodes` shows it. */
   readonly version: string

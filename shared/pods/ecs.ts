@@ -22,7 +22,7 @@ export interface ContainerDefinition {
   readonly dropCapabilities?: readonly string[]
   readonly interactive?: boolean
   readonly pseudoTerminal?: boolean
-  readonly mountPoints?: readonly { readonly sourceVolume: string; readonly containerPath: string; readonly readOnly?: boolean }[]
+  readonly mountPoints?: readonly MountPoint[]
   readonly dependsOn?: readonly { readonly containerName: string; readonly condition: 'START' | 'COMPLETE' | 'SUCCESS' | 'HEALTHY' }[]
   /** Seconds between the stop signal and SIGKILL. Fargate: at most 120. */
   readonly stopTimeout?: number
@@ -32,6 +32,23 @@ export interface ContainerDefinition {
   readonly dockerLabels?: Readonly<Record<string, string>>
   /** Not on Fargate. */
   readonly dockerSecurityOptions?: readonly string[]
+}
+
+export interface MountPoint {
+  readonly sourceVolume: string
+  readonly containerPath: string
+  readonly readOnly?: boolean
+}
+
+/** Without a source it is the task's own, and goes with it. */
+export interface TaskVolume {
+  readonly name: string
+  /** Not on Fargate. */
+  readonly hostPath?: string
+  /** Encrypted on its way, and opened by the task's role. With an access point the root directory is the access point's. */
+  readonly efs?: { readonly fileSystemId: string; readonly rootDirectory?: string; readonly accessPointId?: string }
+  /** A volume that a driver of the Docker Engine makes for this task. Not on Fargate. */
+  readonly docker?: { readonly driver: string; readonly options: Readonly<Record<string, string>> }
 }
 
 export interface TaskDefinition {
@@ -46,7 +63,7 @@ export interface TaskDefinition {
   readonly executionRoleArn?: string
   readonly pidMode?: 'task'
   readonly ephemeralStorageGiB?: number
-  readonly volumes: readonly { readonly name: string; readonly hostPath?: string }[]
+  readonly volumes: readonly TaskVolume[]
   readonly containers: readonly ContainerDefinition[]
 }
 

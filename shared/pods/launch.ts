@@ -1,10 +1,13 @@
 // From a bound pod to a task: what is in the way, the claim, and the call.
 
 import type { Node, Pod, Secret } from '../api/core/v1.ts'
+import type { Reader } from '../apimachinery/context.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
+import type { GroupResource, KubeObject } from '../apimachinery/types.ts'
 import { PODS, SECRETS } from '../controllers/collections.ts'
 import { equal } from '../controllers/equality.ts'
 import type { ControllerContext, Outcome } from '../controllers/types.ts'
+import type { AccessPoints } from '../controllers/volumes/access-points.ts'
 import { AGENT_ENV } from './agent-protocol.ts'
 import { issueToken } from './agent-token.ts'
 import { backOff } from './back-off.ts'
@@ -14,6 +17,8 @@ import { fieldPathOf, imagesFailed, waitForImages } from './image-trouble.ts'
 import type { ImageLookup, ResolvedImage } from './images/lookup.ts'
 import { InvalidImageName } from './images/reference.ts'
 import { ImageError } from './images/registry.ts'
+import { MountProblem } from './mount-problem.ts'
+import type { TaskMounts } from './mounts.ts'
 import { hostnameOf } from './network-plan.ts'
 import { capacityOf, nodeAddress } from './ours.ts'
 import { type TaskRecord, taskRecord, withRecord } from './record.ts'
@@ -21,11 +26,12 @@ import type { PodSettings } from './settings.ts'
 import { taskGroup } from './settle.ts'
 import { AGENT, type Facts, podStatus } from './status.ts'
 import { rootProblem, taskDefinition, UnfitError } from './task-definition.ts'
-import { volumeProblems } from './volumes.ts'
 
 export interface LaunchOptions {
   readonly ecs: Ecs
   readonly images: Pick<ImageLookup, 'find'>
+  /** Asked by the first pod that needs any. */
+  readonly accessPoints: () => Promise<AccessPoints>
   readonly settings: PodSettings
   /** The key that agents' tokens are signed with. */
   readonly key: (context: ControllerContext) => Promise<Buffer>
@@ -62,10 +68,11 @@ export class Launcher {
     if (record?.retryAt !== undefined && record.retryAt > now && !edited) {
       return waitForImages(pod, record, context)
     }
-    const unmounted = volumeProblems(pod)
-    if (unmounted.length > 0) {
-      for (const problem of unmounted) await context.events.event(pod, 'Warning', 'FailedMount', problem)
-      return this.#wait(pod, { now }, context)
+    const mounts = await this.#mounts(pod, context)
+    if (mounts instanceof MountProblem) {
+      await context.events.event(pod, 'Warning', 'FailedMount', mounts.message)
+      await this.#wait(pod, { now }, context)
+      return { requeueAfter: UNMOUNTED_RETRY_SECONDS }
     }
     const { found, errors } = await this.#images(pod, context)
     if (errors.size > 0) return imagesFailed(pod, record, errors, context)
@@ -79,7 +86,7 @@ export class Launcher {
       return this.#wait(pod, { now, waiting: new Map(rooted) }, context)
     }
     try {
-      const definition = taskDefinition(pod, found, this.#options.settings)
+      const definition = taskDefinition(pod, found, mounts, this.#options.settings)
       const [taskDefinitionArn, key] = await Promise.all([this.#register(definition), this.#options.key(context)])
       const claimed = await this.#claim(pod, node, record, found, context)
       return await this.#place(claimed, node, taskDefinitionArn, key, context)
@@ -92,14 +99,31 @@ export class Launcher {
 
   /** A claimed launch of which no task is to be found: the claim's writer died before its call. The same call once more. */
   async resume(pod: Pod, node: Node, context: ControllerContext): Promise<Outcome | undefined> {
+    const mounts = await this.#mounts(pod, context)
+    if (mounts instanceof MountProblem) return { requeueAfter: UNMOUNTED_RETRY_SECONDS }
     const { found, errors } = await this.#images(pod, context)
     if (errors.size > 0) return imagesFailed(pod, taskRecord(pod), errors, context)
     try {
-      const [arn, key] = await Promise.all([this.#register(taskDefinition(pod, found, this.#options.settings)), this.#options.key(context)])
+      const definition = taskDefinition(pod, found, mounts, this.#options.settings)
+      const [arn, key] = await Promise.all([this.#register(definition), this.#options.key(context)])
       return await this.#place(pod, node, arn, key, context)
     } catch (error) {
       if (error instanceof UnfitError || error instanceof EcsError || error instanceof LaunchFailure)
         return this.#refused(pod, error, context)
+      throw error
+    }
+  }
+
+  /** The problem is an answer like any other: the pod waits. */
+  async #mounts(pod: Pod, context: ControllerContext): Promise<TaskMounts | MountProblem> {
+    const { settings, accessPoints } = this.#options
+    // Of those who know this launcher only one kind of function launches.
+    const [{ lookUpMounts }, { taskMounts }] = await Promise.all([import('./mount-lookup.ts'), import('./mounts.ts')])
+    try {
+      const input = await lookUpMounts(pod, { read: readerOf(context), accessPoints })
+      return taskMounts(pod, { ...input, onInstance: settings.containerInstances })
+    } catch (error) {
+      if (error instanceof MountProblem) return error
       throw error
     }
   }
@@ -236,6 +260,18 @@ export class Launcher {
     if (this.#launched.size > 5000) this.#launched.delete(this.#launched.keys().next().value!)
   }
 }
+
+/** A claim may be bound, an access point made without a change of the pod. */
+const UNMOUNTED_RETRY_SECONDS = 15
+
+/** Strong reads of single objects; lists are the informers'. */
+const readerOf = ({ client, informer }: ControllerContext): Reader => ({
+  get: (resource, namespace, name) => client.get(resource, namespace, name),
+  async list<T extends KubeObject>(resource: GroupResource, namespace?: string) {
+    const objects = (await informer(resource)).list().map(({ object }) => object as T)
+    return namespace === undefined ? objects : objects.filter(({ metadata }) => metadata.namespace === namespace)
+  },
+})
 
 /** When a launched task's agent has not reported by then, ECS is asked what became of it. */
 export const LOOK_AFTER_SECONDS = 30

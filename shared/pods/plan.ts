@@ -1,13 +1,15 @@
 // What an agent needs to know to run its pod: the pod's spec with everything resolved. Made anew whenever an agent asks, from
 // ConfigMaps, Secrets and Services as they are then.
 import { createHash } from 'node:crypto'
-import type { ConfigMap, ContainerStatus, Node, Pod, Secret, Service } from '../api/core/v1.ts'
+import type { ConfigMap, Container, ContainerStatus, Node, Pod, Secret, Service } from '../api/core/v1.ts'
 import type { Reader } from '../apimachinery/context.ts'
 import { CONFIG_MAPS, NODES, SECRETS, SERVICES } from '../controllers/collections.ts'
 import type { ContainerPlan, NetworkPlan, PodPlan } from './agent-protocol.ts'
 import { type PodContainer, podContainers } from './containers.ts'
 import { ConfigError, expandAll, resolveEnvironment, type Sources } from './environment.ts'
+import { expand } from './expand.ts'
 import { asPodsSeeIt, hostnameOf, networkPlan } from './network-plan.ts'
+import { isFolderOf, isWritten, plainPath, taskVolumeName } from './volumes.ts'
 
 const DEFAULT_MESSAGE_PATH = '/dev/termination-log'
 const DEFAULT_GRACE_SECONDS = 30
@@ -62,12 +64,41 @@ function containerPlan(pod: Pod, { container, role }: PodContainer, sources: Sou
     done: stays ? status.state : undefined,
   }
   try {
-    const env = [{ name: 'HOSTNAME', value: hostnameOf(pod) }, ...resolveEnvironment(pod, container, sources)]
-    return { ...base, env, command: expandAll(container.command, env), args: expandAll(container.args, env) }
+    const env = variablesOf(pod, container, sources)
+    return {
+      ...base,
+      files: placedFiles(pod, container, env),
+      env,
+      command: expandAll(container.command, env),
+      args: expandAll(container.args, env),
+    }
   } catch (error) {
     if (error instanceof ConfigError) return { ...base, env: [], configError: error.message }
     throw error
   }
+}
+
+/** Mounts of single files. */
+function placedFiles(pod: Pod, { volumeMounts = [] }: Container, env: ContainerPlan['env']): ContainerPlan['files'] {
+  const variables = new Map(env.map(({ name, value }) => [name, value]))
+  const files = volumeMounts.flatMap(({ name, mountPath, subPath = '', subPathExpr }) => {
+    const volume = pod.spec.volumes?.find(one => one.name === name)
+    const path = plainPath(subPathExpr ? expand(subPathExpr, variables) : subPath)
+    if (path === '' || !volume || !isWritten(volume) || isFolderOf(volume, path)) return []
+    return [{ volume: name, folder: taskVolumeName(pod, name), path, mountPath }]
+  })
+  return files.length === 0 ? undefined : files
+}
+
+const variablesOf = (pod: Pod, container: Container, sources: Sources) => [
+  { name: 'HOSTNAME', value: hostnameOf(pod) },
+  ...resolveEnvironment(pod, container, sources),
+]
+
+/** One container's environment before its pod has addresses. @throws ConfigError */
+export async function environmentOf(pod: Pod, container: Container, read: Reader): Promise<ContainerPlan['env']> {
+  const { sources } = await gather(pod, read, [])
+  return variablesOf(pod, container, sources)
 }
 
 /** Everything that the containers refer to, read strongly and at once. */

@@ -6,7 +6,7 @@ import type { Reader } from '../apimachinery/context.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import { CONFIG_MAPS, NODES, SECRETS, SERVICE_ACCOUNTS } from '../controllers/collections.ts'
 import type { PodVolumes, VolumesAsked } from './agent-protocol.ts'
-import { sourcesOf, type VolumeSources, versionOf, writtenVolume } from './volume-files.ts'
+import { foldersOf, sourcesOf, type VolumeSources, versionOf, writtenVolume } from './volume-files.ts'
 import { isApiAccess, isWritten } from './volumes.ts'
 
 /** A change shall be in the files within a minute: this, and the time that a call and a write take. */
@@ -27,7 +27,11 @@ export async function podVolumes(
   const volumes = (pod.spec.volumes ?? []).filter(isWritten)
   const tokens = volumes.flatMap(volume => sourcesOf(volume).flatMap(({ serviceAccountToken }) => serviceAccountToken ?? []))
   const sources = await gather(pod, volumes, read)
-  const contents = (token: VolumeSources['token']) => volumes.map(volume => writtenVolume(pod, volume, { ...sources, token }))
+  const contents = (token: VolumeSources['token']) =>
+    volumes.flatMap(volume => {
+      const all = writtenVolume(pod, volume, { ...sources, token })
+      return [all, ...foldersOf(pod, volume, all)]
+    })
   const paths = new Set(
     volumes.flatMap(volume =>
       sourcesOf(volume).flatMap(({ serviceAccountToken }) => (serviceAccountToken ? [`${volume.name}/${serviceAccountToken.path}`] : [])),

@@ -3,10 +3,11 @@
 import { createHash } from 'node:crypto'
 import type { Container, Pod } from '../api/core/v1.ts'
 import { canonical } from '../controllers/equality.ts'
-import { AGENT_ENV, agentPath, HOLDER_PATH, type ImageDefaults, volumePath } from './agent-protocol.ts'
+import { AGENT_ENV, agentPath, HOLDER_PATH, type ImageDefaults } from './agent-protocol.ts'
 import { type PodContainer, podContainers } from './containers.ts'
 import type { ContainerDefinition, TaskDefinition } from './ecs.ts'
 import type { ResolvedImage } from './images/lookup.ts'
+import type { TaskMounts } from './mounts.ts'
 import {
   AGENT_LIMIT,
   AGENT_RESERVATION,
@@ -18,7 +19,6 @@ import {
 } from './resources.ts'
 import { LOG_STREAM_PREFIX, type PodSettings } from './settings.ts'
 import { AGENT, SETUP } from './status.ts'
-import { mountsOf, taskVolumeName, taskVolumes } from './volumes.ts'
 
 /** Fargate's longest. Not the pod's grace: that one the agent keeps, and ECS only has to wait long enough. */
 const STOP_TIMEOUT = 120
@@ -34,12 +34,16 @@ export class UnfitError extends Error {
 
 const ARCHITECTURES = { amd64: 'X86_64', arm64: 'ARM64' } as const
 
-/** A pod's holder volumes and its emptyDirs have names of their own kind. */
+/** Not the name of any volume of the pod's (mounts.ts). */
 const holderVolume = (container: string) => `holder-${container}`
-const podVolume = (volume: string) => `volume-${volume}`
 
 /** @throws UnfitError */
-export function taskDefinition(pod: Pod, images: ReadonlyMap<string, ResolvedImage>, settings: PodSettings): TaskDefinition {
+export function taskDefinition(
+  pod: Pod,
+  images: ReadonlyMap<string, ResolvedImage>,
+  mounts: TaskMounts,
+  settings: PodSettings,
+): TaskDefinition {
   const containers = podContainers(pod)
   if (containers.length > MOST_CONTAINERS)
     throw new UnfitError(`a pod has at most ${MOST_CONTAINERS} containers here; this one has ${containers.length}`)
@@ -54,14 +58,11 @@ export function taskDefinition(pod: Pod, images: ReadonlyMap<string, ResolvedIma
     taskRoleArn: settings.taskRoleArn,
     executionRoleArn: settings.executionRoleArn,
     pidMode: pod.spec.shareProcessNamespace ? ('task' as const) : undefined,
-    volumes: [
-      ...containers.map(({ container }) => ({ name: holderVolume(container.name) })),
-      ...taskVolumes(pod).map(volume => ({ name: podVolume(taskVolumeName(pod, volume)) })),
-    ],
+    volumes: [...containers.map(({ container }) => ({ name: holderVolume(container.name) })), ...mounts.volumes],
     containers: [
-      setup(pod, containers, settings),
-      agent(pod, containers, images, settings),
-      ...containers.map(entry => app(pod, entry, images, settings, size)),
+      setup(pod, containers, mounts, settings),
+      agent(containers, images, mounts, settings),
+      ...containers.map(entry => app(pod, entry, images, mounts, settings, size)),
     ],
   }
   const hash = createHash('sha256').update(canonical(definition)).digest('hex').slice(0, 32)
@@ -82,18 +83,13 @@ function logs(settings: PodSettings): ContainerDefinition['logConfiguration'] {
   }
 }
 
-/** The agent's and setup's mounts: every holder's volume and every emptyDir, each under its own name. */
-function allMounts(pod: Pod, containers: readonly PodContainer[]) {
-  return [
-    ...containers.map(({ container }) => ({ sourceVolume: holderVolume(container.name), containerPath: agentPath(container.name) })),
-    ...taskVolumes(pod).map(volume => {
-      const name = taskVolumeName(pod, volume)
-      return { sourceVolume: podVolume(name), containerPath: volumePath(name) }
-    }),
-  ]
-}
+/** The agent's and setup's mounts: every holder's volume, and what of the pod's volumes they prepare. */
+const allMounts = (containers: readonly PodContainer[], { prepared }: TaskMounts) => [
+  ...containers.map(({ container }) => ({ sourceVolume: holderVolume(container.name), containerPath: agentPath(container.name) })),
+  ...prepared,
+]
 
-function setup(pod: Pod, containers: readonly PodContainer[], settings: PodSettings): ContainerDefinition {
+function setup(pod: Pod, containers: readonly PodContainer[], mounts: TaskMounts, settings: PodSettings): ContainerDefinition {
   const group = pod.spec.securityContext?.fsGroup
   return {
     name: SETUP,
@@ -103,15 +99,15 @@ function setup(pod: Pod, containers: readonly PodContainer[], settings: PodSetti
     command: [group === undefined ? '-' : String(group)],
     user: '0',
     memoryReservation: SETUP_RESERVATION,
-    mountPoints: allMounts(pod, containers),
+    mountPoints: allMounts(containers, mounts),
     logConfiguration: logs(settings),
   }
 }
 
 function agent(
-  pod: Pod,
   containers: readonly PodContainer[],
   images: ReadonlyMap<string, ResolvedImage>,
+  mounts: TaskMounts,
   settings: PodSettings,
 ): ContainerDefinition {
   const defaults = Object.fromEntries(
@@ -130,7 +126,7 @@ function agent(
     memory: AGENT_LIMIT,
     memoryReservation: AGENT_RESERVATION,
     // Its root is not read-only: /etc/resolv.conf and /etc/hosts, which all containers of a task share, would be, too.
-    mountPoints: allMounts(pod, containers),
+    mountPoints: allMounts(containers, mounts),
     stopTimeout: STOP_TIMEOUT,
     logConfiguration: logs(settings),
   }
@@ -158,6 +154,7 @@ function app(
   pod: Pod,
   { container, role }: PodContainer,
   images: ReadonlyMap<string, ResolvedImage>,
+  mounts: TaskMounts,
   settings: PodSettings,
   size: Amounts | undefined,
 ): ContainerDefinition {
@@ -173,11 +170,7 @@ function app(
     ...security(pod, container, images.get(container.name)!, settings),
     mountPoints: [
       { sourceVolume: holderVolume(container.name), containerPath: HOLDER_PATH },
-      ...mountsOf(pod, container.volumeMounts).map(({ name, mountPath, readOnly }) => ({
-        sourceVolume: podVolume(taskVolumeName(pod, { name })),
-        containerPath: mountPath,
-        readOnly: readOnly || undefined,
-      })),
+      ...(mounts.containers.get(container.name) ?? []),
     ],
     // The holder and its fifos are there when setup has ended.
     dependsOn: [{ containerName: SETUP, condition: 'SUCCESS' }],

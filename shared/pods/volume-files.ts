@@ -3,8 +3,10 @@
 import { createHash } from 'node:crypto'
 import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '../api/core/v1.ts'
 import type { VolumeFile, WrittenVolume } from './agent-protocol.ts'
+import { podContainers } from './containers.ts'
 import { fieldValue, type NodeFacts, resourceValue } from './downward.ts'
-import { taskVolumeName } from './volumes.ts'
+import { subFolder } from './mounts.ts'
+import { isFolderOf, plainPath, taskVolumeName } from './volumes.ts'
 
 export interface VolumeSources {
   configMap(name: string): ConfigMap | undefined
@@ -30,7 +32,7 @@ export function writtenVolume(pod: Pod, volume: Volume, sources: VolumeSources):
     }
   }
   const problem = problems.length > 1 ? `[${problems.join(', ')}]` : problems[0]
-  const about = { name: volume.name, folder: taskVolumeName(pod, volume) }
+  const about = { name: volume.name, folder: taskVolumeName(pod, volume.name) }
   return problem === undefined ? { ...about, files: owned([...files.values()], pod) } : { ...about, files: [], problem }
 }
 
@@ -38,6 +40,22 @@ export function writtenVolume(pod: Pod, volume: Volume, sources: VolumeSources):
 function owned(files: readonly VolumeFile[], pod: Pod): readonly VolumeFile[] {
   const user = pod.spec.securityContext?.fsGroup === undefined ? undefined : onlyUser(pod)
   return user === undefined ? files : files.map(file => ({ ...file, user }))
+}
+
+/** The folders of a written volume that are mounted on their own, each as a volume. Only plain subPaths: what is in a variable is a file. */
+export function foldersOf(pod: Pod, volume: Volume, all: WrittenVolume): WrittenVolume[] {
+  const mounts = podContainers(pod).flatMap(({ container }) => container.volumeMounts ?? [])
+  const paths = new Set(mounts.filter(({ name }) => name === volume.name).map(({ subPath = '' }) => plainPath(subPath)))
+  return [...paths]
+    .filter(path => path !== '' && isFolderOf(volume, path))
+    .map(path => ({
+      ...all,
+      folder: subFolder(all.folder, path),
+      files: all.files.flatMap(file => {
+        const inside = plainPath(file.path)
+        return inside.startsWith(`${path}/`) ? [{ ...file, path: inside.slice(path.length + 1) }] : []
+      }),
+    }))
 }
 
 const modeOf = ({ configMap, secret, projected, downwardAPI }: Volume) =>

@@ -39,6 +39,7 @@ import { parseSubnets } from '../../shared/pods/settings.ts'
 import { changeReader } from '../../shared/store/dynamodb/stream.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
 import { eventually } from '../tools/wait.ts'
+import { AccessPointsModel } from '../volumes/access-points-model.ts'
 import { Environment, Environments, type TimeOut } from './environments.ts'
 import { fastClock } from './fast-clock.ts'
 import { Stream } from './stream.ts'
@@ -106,7 +107,7 @@ export class PipelineCluster {
     const ecsOptions: EcsOptions = { engine: 'simulated', cluster: NAMES.cluster, nodes, nodeCapacity, ...options.ecs, simulation }
     const aws = await startAws({ port: 0, clock, log: () => {}, ecs: ecsOptions })
     undo.defer(() => aws.close())
-    const { workQueueUrl, delayQueueUrl } = await provisionPipeline(aws)
+    const { workQueueUrl, delayQueueUrl } = await provisionPipeline(aws, false)
 
     // The product's own clients: how they retry is part of what is tried.
     Object.assign(process.env, {
@@ -161,7 +162,13 @@ export class PipelineCluster {
     const reconcile = new Environments<SQSEvent, SQSBatchResponse>(() => {
       const environment = new Environment(timeOut)
       const queue = environment.guard('queue', queueOf())
-      const pods = podControllers(() => ({ ecs: environment.guard('ecs', ecs), images, version: 'v1.36.0', settings }))
+      const pods = podControllers(() => ({
+        ecs: environment.guard('ecs', ecs),
+        images,
+        accessPoints: async () => new AccessPointsModel([]),
+        version: 'v1.36.0',
+        settings,
+      }))
       const work = createClusterWork({
         store: environment.store(store),
         queue,

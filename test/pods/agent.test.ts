@@ -153,6 +153,7 @@ class Bench {
         this.lost = true
       },
       path: container => join(this.folder, container),
+      volume: volume => join(this.folder, 'volumes', volume),
       event: (type, reason, message, container) => this.link.event({ type, reason, message, container }),
       changed: () => {
         this.runner.step()
@@ -261,6 +262,31 @@ describe('the agent', () => {
     await bench.client.update(CONFIG_MAPS, config('later', { 'a.conf': 'found' }))
     await until(() => bench.output.get('app')?.includes('begun'))
     expect(readFileSync(join(bench.folder, 'volumes/settings/conf.d/a'), 'utf8')).toBe('found')
+  })
+
+  it('puts a single file of a volume to its place before the process starts, and says where it cannot', async () => {
+    const place = join(bench.folder, 'etc/app/a.conf')
+    await bench.start({
+      ...app({ ...sh(`cat ${place}; ls -l ${place}; sleep 60`), volumeMounts: [{ name: 'settings', mountPath: place, subPath: 'a' }] }),
+      volumes: [{ name: 'settings', configMap: { name: 'settings', defaultMode: 0o640 } }],
+    })
+    await bench.client.create(CONFIG_MAPS, config('settings', { b: 'other' }))
+    const message = 'failed to prepare subPath for volumeMount "settings" of container "app"'
+    await until(async () => (await bench.container())?.state?.waiting?.message === message)
+    expect((await bench.container())?.state?.waiting?.reason).toBe('CreateContainerConfigError')
+    const map = (await bench.client.get<ConfigMap>(CONFIG_MAPS, 'default', 'settings'))!
+    await bench.client.update(CONFIG_MAPS, { ...map, data: { a: 'placed here\n' } })
+    await until(() => bench.output.get('app')?.includes('placed here\n-rw-r-----'))
+  })
+
+  it('says where a single file cannot go', async () => {
+    await bench.start({
+      ...app({ ...sh('sleep 60'), volumeMounts: [{ name: 'settings', mountPath: '/proc/none/a.conf', subPath: 'a' }] }),
+      volumes: [{ name: 'settings', configMap: { name: 'settings' } }],
+    })
+    await bench.client.create(CONFIG_MAPS, config('settings', { a: 'x' }))
+    const failure = 'failed to place a file of a volume at /proc/none/a.conf'
+    await until(() => bench.events.some(event => event.includes(failure)))
   })
 
   it('brings changes into the files, all at once, without a write of the pod', async () => {
@@ -405,7 +431,8 @@ describe('the agent', () => {
   })
 
   it('kills what does not end in time', async () => {
-    await bench.start({ terminationGracePeriodSeconds: 1, ...app(sh(`trap '' TERM; while :; do sleep 0.05; done`)) })
+    await bench.start({ terminationGracePeriodSeconds: 1, ...app(sh(`trap '' TERM; echo deaf; while :; do sleep 0.05; done`)) })
+    await until(() => bench.output.get('app')?.includes('deaf'))
     await until(async () => (await bench.container())?.ready)
     await bench.client.delete(PODS, 'default', 'web')
     await until(() => bench.finished)

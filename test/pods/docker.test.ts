@@ -28,6 +28,7 @@ import { ImageLookup } from '../../shared/pods/images/lookup.ts'
 import { Registry } from '../../shared/pods/images/registry.ts'
 import type { TaskStateChange } from '../../shared/pods/task-event.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
+import { AccessPointsModel } from '../volumes/access-points-model.ts'
 import { settings } from './pod-cluster.ts'
 
 const docker = new Docker()
@@ -83,6 +84,7 @@ describe.skipIf(!available)(`pods on Docker${available ? '' : ' (skipped: no Doc
     const services = {
       ecs,
       images,
+      accessPoints: async () => new AccessPointsModel([]),
       version: 'v1.36.3',
       settings: { ...settings, agentImage: agent, apiUrl, logGroup: LOG_GROUP, region: 'us-east-1' },
     }

@@ -104,13 +104,13 @@ describe('a bound pod', () => {
 
   it('with a volume that cannot be mounted waits and says so', async () => {
     await cluster.create('web', {
-      volumes: [{ name: 'data', nfs: { server: 'x', path: '/' } }],
+      volumes: [{ name: 'data', iscsi: { targetPortal: '10.0.0.1', iqn: 'iqn.2001-04.com.example:x', lun: 0 } }],
       containers: [{ name: 'app', image: 'nginx', volumeMounts: [{ name: 'data', mountPath: '/data' }] }],
     })
     expect(cluster.ecs.tasks.size).toBe(0)
     expect((await cluster.pod('web'))?.status?.containerStatuses?.[0]?.state?.waiting?.reason).toBe('ContainerCreating')
     expect(await cluster.eventsOf('web')).toContain(
-      'FailedMount: MountVolume.SetUp failed for volume "data" : volumes of type nfs are not supported yet',
+      'FailedMount: MountVolume.SetUp failed for volume "data" : a task of ECS has no volumes of type iscsi',
     )
   })
 

@@ -24,6 +24,7 @@ import { createAgentSync } from '../../shared/pods/sync.ts'
 import { type TaskStateChange, taskChanged } from '../../shared/pods/task-event.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
 import type { Change } from '../../shared/store/types.ts'
+import { AccessPointsModel } from '../volumes/access-points-model.ts'
 import { EcsModel } from './ecs-model.ts'
 
 export const settings: PodSettings = {
@@ -44,6 +45,7 @@ export class PodCluster {
   readonly store = new MemoryStore()
   readonly #machinery = openCluster({ store: this.store, now: this.clock.now })
   readonly client = clientFor(this.#machinery, SYSTEM, 'test')
+  readonly accessPoints = new AccessPointsModel(['fs-1'])
   /** Names of images that cannot be had. */
   readonly missing = new Set<string>()
   readonly podWrites: Change[] = []
@@ -78,6 +80,7 @@ export class PodCluster {
     const services = {
       ecs: this.ecs,
       images: { find: (image: string) => this.#find(image) },
+      accessPoints: async () => this.accessPoints,
       settings: { ...settings, ...over },
       version: 'v1.36.3',
     }

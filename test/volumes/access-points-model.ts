@@ -1,4 +1,5 @@
 // Access points in memory: what the port promises, and no more.
+import { createHash } from 'node:crypto'
 import {
   type AccessPoint,
   AccessPointError,
@@ -8,6 +9,7 @@ import {
 
 export class AccessPointsModel implements AccessPoints {
   readonly points = new Map<string, AccessPoint>()
+  #made = 0
   readonly #systems: ReadonlySet<string>
 
   constructor(systems: readonly string[]) {
@@ -18,7 +20,15 @@ export class AccessPointsModel implements AccessPoints {
     this.#check(fileSystemId)
     const same = [...this.points.values()].find(point => point.token === token)
     if (same) return same
-    const point = { id: `fsap-${this.points.size + 1}-${token.slice(-8)}`, fileSystemId, token, path }
+    const point = {
+      id: `fsap-${createHash('sha256')
+        .update(`${token}/${this.#made++}`)
+        .digest('hex')
+        .slice(0, 17)}`,
+      fileSystemId,
+      token,
+      path,
+    }
     this.points.set(point.id, point)
     return point
   }

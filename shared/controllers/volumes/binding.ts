@@ -19,9 +19,6 @@ export const PROVISIONER = 'volume.kubernetes.io/storage-provisioner'
 export const BETA_PROVISIONER = 'volume.beta.kubernetes.io/storage-provisioner'
 const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class'
 
-/** Provisioners that this control plane is itself; others are waited for. */
-export const OWN_PROVISIONERS: ReadonlySet<string> = new Set(['zeroplane.dev/directory', 'zeroplane.dev/efs'])
-
 export const hasNoClass = ({ metadata, spec }: PersistentVolumeClaim): boolean =>
   spec?.storageClassName === undefined && metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] === undefined
 
@@ -50,24 +47,3 @@ export function mismatch(volume: PersistentVolume, claim: PersistentVolumeClaim)
 export const isBoundTo = (volume: PersistentVolume, claim: PersistentVolumeClaim): boolean => isReservedFor(volume, claim)
 
 export const isComplete = ({ metadata }: PersistentVolumeClaim): boolean => metadata.annotations?.[BIND_COMPLETED] !== undefined
-
-/** A volume for a claim, to be provisioned by us. */
-export function newVolume(claim: PersistentVolumeClaim, storage: StorageClass): PersistentVolume {
-  const name = `pvc-${claim.metadata.uid}`
-  const { uid, namespace, name: claimName } = claim.metadata
-  return {
-    apiVersion: 'v1',
-    kind: 'PersistentVolume',
-    metadata: { name, annotations: { [PROVISIONED_BY]: storage.provisioner } },
-    spec: {
-      capacity: { storage: claim.spec?.resources?.requests?.storage ?? '0' },
-      accessModes: claim.spec?.accessModes,
-      volumeMode: claim.spec?.volumeMode,
-      storageClassName: storage.metadata.name,
-      persistentVolumeReclaimPolicy: storage.reclaimPolicy ?? 'Delete',
-      mountOptions: storage.mountOptions,
-      claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: claimName, uid },
-      csi: { driver: storage.provisioner, volumeHandle: name, volumeAttributes: storage.parameters },
-    },
-  }
-}

@@ -45,6 +45,8 @@ export interface ZeroplaneConfig {
   readonly eventBus: string
   /** Pods may receive and delete the messages of the queues that WorkQueue objects own, all of them; otherwise pods have no AWS rights. */
   readonly podsUseWorkQueues: boolean
+  /** A file system for volumes that are made for claims, and the default StorageClass for it. Billed by what lies in it; it stays when the stack goes. */
+  readonly storage: boolean
   /** Also serve the API versions of 2018 (extensions/v1beta1, apps/v1beta1 ...). docs/decisions/0040-versions-of-2018.md */
   readonly legacyApis: boolean
   /** At most so many reconcile environments at once: few and warm beats many and cold. At least 2. */
@@ -73,6 +75,7 @@ export const DEFAULTS: ZeroplaneConfig = {
   budget: { dollars: 0, email: '' },
   eventBus: '',
   podsUseWorkQueues: false,
+  storage: true,
   legacyApis: true,
   reconcileConcurrency: 4,
 }

@@ -36,6 +36,7 @@ const FREE_WHEN_IDLE = [
   'AWS::CloudFront::',
   'AWS::ElasticLoadBalancingV2::TargetGroup',
   'AWS::ElasticLoadBalancingV2::Listener',
+  'AWS::EFS::',
 ]
 
 /** @throws Error for a resource type whose idle price nobody has written down yet. */

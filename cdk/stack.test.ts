@@ -33,7 +33,6 @@ const BILLED_BY_THE_HOUR = [
   'AWS::RDS::DBInstance',
   'AWS::ElastiCache::CacheCluster',
   'AWS::EKS::Cluster',
-  'AWS::EFS::MountTarget',
   'AWS::KMS::Key',
   'AWS::SecretsManager::Secret',
   'AWS::Route53::HostedZone',

@@ -26,6 +26,7 @@ import {
   grantUseQueues,
 } from './permissions.ts'
 import { Pipeline, RECONCILE_TIMEOUT } from './pipeline.ts'
+import { Storage } from './storage.ts'
 import { ObjectTable } from './table.ts'
 
 export interface ZeroplaneStackProps extends StackProps {
@@ -46,6 +47,7 @@ export class ZeroplaneStack extends Stack {
     const { table } = new ObjectTable(this, 'Objects', config, key)
     const network = new Network(this, 'Network', config)
     const cluster = new PodCluster(this, 'Pods', config)
+    const storage = config.storage ? new Storage(this, 'Storage', { network, taskRole: cluster.taskRole }) : undefined
     const pipeline = new Pipeline(this, 'Pipeline')
 
     // The name is given, not generated: tick makes schedules that invoke tick, which would otherwise be a cycle.
@@ -72,7 +74,7 @@ export class ZeroplaneStack extends Stack {
       EXECUTION_ROLE_ARN: cluster.executionRole.roleArn,
       TASK_ROLE_ARN: cluster.taskRole.roleArn,
       POD_LOG_GROUP: cluster.logGroup.logGroupName,
-      EFS_FILE_SYSTEM: '',
+      EFS_FILE_SYSTEM: storage?.fileSystemId ?? '',
       AGENT_IMAGE: imageUri(this, 'AgentImage', props.agentImage),
       REGISTRY_MIRROR: '',
       API_CA: '',
@@ -135,6 +137,7 @@ export class ZeroplaneStack extends Stack {
     grantStore(table, reconcile)
     grantOwnQueues(this, queuePrefix, reconcile)
     grantTasks(cluster, reconcile)
+    storage?.grantProvision(reconcile)
     grantReadImages(reconcile)
     grantScheduleWork(pipeline, reconcile)
     pipeline.connectWork(reconcile, config.reconcileConcurrency)

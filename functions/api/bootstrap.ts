@@ -55,7 +55,10 @@ async function ensure({ client }: Machinery, { resource, object }: Seed): Promis
     await client.create(resource, object)
   } catch (error) {
     // There since an earlier start, or from another environment that starts at the same time.
-    if (!isStatus(error, 'AlreadyExists')) throw error
+    if (isStatus(error, 'AlreadyExists')) return
+    // A Service that is there already is refused for its address, before anybody looks at its name.
+    const { name, namespace } = object.metadata
+    if ((await client.get(resource, namespace, name)) === undefined) throw error
   }
 }
 

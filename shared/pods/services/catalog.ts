@@ -7,7 +7,7 @@ import { ENDPOINT_SLICES, NODES, SERVICES } from '../../controllers/collections.
 import { StoreInformer } from '../../store/informer.ts'
 import type { Change, Store, Stored } from '../../store/types.ts'
 import { ABSENT, type KnownServices, type ServiceNews, type ServiceView, UNKNOWN } from './protocol.ts'
-import { type Place, selects, serviceView } from './view.ts'
+import { isSharable, type Place, selects, sharedView, withOwn } from './view.ts'
 
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 const ZONE_LABEL = 'topology.kubernetes.io/zone'
@@ -22,8 +22,14 @@ const MOST_OWN = 1_000
 const serviceOf = (object: Change['object']) => `${object.metadata.namespace}/${object.metadata.labels?.[SERVICE_LABEL]}`
 
 interface Waiter {
-  concerns(name: string): boolean
-  wake(): void
+  /** By the name of a Service that changed; without, by a reason to look at everything again. */
+  wake(name?: string): void
+}
+
+/** What all pods see of a Service, as of these revisions. */
+interface Shared {
+  readonly of: string
+  readonly view: ReturnType<typeof sharedView>
 }
 
 export class ServiceCatalog {
@@ -33,6 +39,7 @@ export class ServiceCatalog {
   readonly #slices: StoreInformer
   readonly #places = new Map<string, Place>()
   readonly #waiters = new Set<Waiter>()
+  readonly #shared = new Map<string, Shared>()
   #freshAt = Number.NEGATIVE_INFINITY
   #watching: AbortController | undefined
 
@@ -54,11 +61,20 @@ export class ServiceCatalog {
   /** Waits until something differs, or the signal aborts: then undefined. */
   async nextNews(pod: Pod, known: KnownServices, signal: AbortSignal): Promise<ServiceNews | undefined> {
     let next = Promise.withResolvers<void>()
-    const own = `${pod.metadata.namespace}/`
-    const waiter: Waiter = { concerns: name => name in known || name.startsWith(own), wake: () => next.resolve() }
-    const wake = () => next.resolve()
+    const prefix = `${pod.metadata.namespace}/`
+    /** What to look at; undefined: at everything. */
+    let changed: Set<string> | undefined
+    const waiter: Waiter = {
+      wake(name) {
+        if (name !== undefined && !Object.hasOwn(known, name) && !name.startsWith(prefix)) return
+        if (name === undefined) changed = undefined
+        else changed?.add(name)
+        next.resolve()
+      },
+    }
+    const abort = () => next.resolve()
     this.#waiters.add(waiter)
-    signal.addEventListener('abort', wake)
+    signal.addEventListener('abort', abort)
     try {
       while (!signal.aborted) {
         // Waiting comes first and looking second: what changes in between wakes us.
@@ -66,14 +82,16 @@ export class ServiceCatalog {
           await this.#refresh()
           this.#watch()
         }
-        const news = await this.#difference(pod, known)
+        const looked = changed
+        changed = new Set()
+        const news = await this.#difference(pod, known, looked)
         if (news) return news
         await next.promise
         next = Promise.withResolvers<void>()
       }
       return undefined
     } finally {
-      signal.removeEventListener('abort', wake)
+      signal.removeEventListener('abort', abort)
       this.#waiters.delete(waiter)
       if (this.#waiters.size === 0) {
         this.#watching?.abort()
@@ -108,8 +126,7 @@ export class ServiceCatalog {
         if (!('change' in item)) continue
         const seen = await informer.catchUpWithSeen()
         if (seen === undefined || seen < item.change.revision) await informer.refresh()
-        const names = namesOf(item.change)
-        for (const waiter of this.#waiters) if (names.some(name => waiter.concerns(name))) waiter.wake()
+        for (const name of namesOf(item.change)) for (const waiter of this.#waiters) waiter.wake(name)
       }
     } catch {
       // The log no longer reaches back so far, or the store does not answer.
@@ -121,14 +138,13 @@ export class ServiceCatalog {
     for (const waiter of this.#waiters) waiter.wake()
   }
 
-  async #difference(pod: Pod, known: KnownServices): Promise<ServiceNews | undefined> {
+  async #difference(pod: Pod, known: KnownServices, among?: ReadonlySet<string>): Promise<ServiceNews | undefined> {
     const place = await this.#place(pod.spec.nodeName)
     const news: Record<string, ServiceView | null> = {}
     let differs = false
-    for (const name of this.#wanted(pod, known)) {
+    for (const name of this.#wanted(pod, known, among)) {
       const version = Object.hasOwn(known, name) ? known[name] : UNKNOWN
-      const service = this.#services.get(name)?.object as Service | undefined
-      const view = service && serviceView(service, this.#slicesOf(name), pod, place)
+      const view = this.#viewOf(name, pod, place)
       if ((view?.version ?? ABSENT) === version) continue
       news[name] = view ?? null
       differs = true
@@ -136,22 +152,39 @@ export class ServiceCatalog {
     return differs ? news : undefined
   }
 
-  #wanted(pod: Pod, known: KnownServices): ReadonlySet<string> {
-    const { namespace } = pod.metadata
-    const links = pod.spec.enableServiceLinks !== false
-    const own = this.#services.list(`${namespace}/`).filter(({ object }) => links || selects(object as Service, pod))
-    const prefix = `${namespace}/`
-    const asked = Object.keys(known)
-      .filter(name => !name.startsWith(prefix))
-      .slice(0, MOST_ASKED)
-    const kept = Object.keys(known)
-      .filter(name => name.startsWith(prefix))
-      .slice(0, MOST_OWN + MOST_ASKED)
-    return new Set([...own.slice(0, MOST_OWN).map(({ key }) => key), ...kept, ...asked])
+  #viewOf(name: string, pod: Pod, place: Place): ServiceView | undefined {
+    const stored = this.#services.get(name)
+    if (!stored) {
+      this.#shared.delete(name)
+      return undefined
+    }
+    const service = stored.object as Service
+    const slices = this.#slices.byIndex(BY_SERVICE, name)
+    const of = [stored, ...slices].map(({ key, revision }) => `${key} ${revision}`).join()
+    const known = this.#shared.get(name)
+    if (known?.of === of) return withOwn(known.view, service, pod)
+    const objects = slices.map(({ object }: Stored) => object as unknown as EndpointSlice)
+    const view = sharedView(service, objects, pod, place)
+    if (isSharable(service, objects)) this.#shared.set(name, { of, view })
+    return withOwn(view, service, pod)
   }
 
-  #slicesOf(name: string): EndpointSlice[] {
-    return this.#slices.byIndex(BY_SERVICE, name).map(({ object }: Stored) => object as unknown as EndpointSlice)
+  #wanted(pod: Pod, known: KnownServices, among?: ReadonlySet<string>): ReadonlySet<string> {
+    const prefix = `${pod.metadata.namespace}/`
+    const links = pod.spec.enableServiceLinks !== false
+    const isOwn = (service: Stored) => links || selects(service.object as Service, pod)
+    if (among) {
+      const told = (name: string) => {
+        const service = name.startsWith(prefix) ? this.#services.get(name) : undefined
+        return service !== undefined && isOwn(service)
+      }
+      return new Set([...among].filter(name => Object.hasOwn(known, name) || told(name)))
+    }
+    const own = this.#services.list(prefix).filter(isOwn).slice(0, MOST_OWN)
+    const names = Object.keys(known)
+    const asked = names.filter(name => !name.startsWith(prefix)).slice(0, MOST_ASKED)
+    const kept = names.filter(name => name.startsWith(prefix)).slice(0, MOST_OWN + MOST_ASKED)
+    return new Set([...own.map(({ key }) => key), ...kept, ...asked])
   }
 
   async #place(nodeName: string | undefined): Promise<Place> {

@@ -22,7 +22,21 @@ type Protocol = ServicePortView['protocol']
 /** SCTP is not balanced: Node has no sockets for it. */
 const protocolOf = (protocol = 'TCP'): Protocol | undefined => (protocol === 'TCP' || protocol === 'UDP' ? protocol : undefined)
 
+/** A view without what is one pod's alone. */
+type SharedView = Omit<ServiceView, 'own'>
+
 export function serviceView(service: Service, slices: readonly EndpointSlice[], pod: Pod, place: Place): ServiceView {
+  return withOwn(sharedView(service, slices, pod, place), service, pod)
+}
+
+/** Whether all pods see the same of it, but for what it selects. */
+export function isSharable({ spec }: Service, slices: readonly EndpointSlice[]): boolean {
+  if (spec?.internalTrafficPolicy === 'Local') return false
+  const all = slices.flatMap(({ endpoints = [] }) => endpoints)
+  return all.length <= MOST_ENDPOINTS && all.every(({ hints }) => hints === undefined)
+}
+
+export function sharedView(service: Service, slices: readonly EndpointSlice[], pod: Pod, place: Place): SharedView {
   const { spec = {} } = service
   const headless = isHeadless(service)
   const addresses = spec.type === 'ExternalName' || headless ? [] : (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter(Boolean)
@@ -35,10 +49,16 @@ export function serviceView(service: Service, slices: readonly EndpointSlice[], 
     }),
     affinitySeconds: spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined,
     groups: headless ? groups(slices, ready) : balanced(service, slices, pod, place),
-    own: ownPorts(service, pod),
     publishesNotReady: spec.publishNotReadyAddresses || undefined,
   }
-  return { version: createHash('sha256').update(JSON.stringify(view)).digest('base64url').slice(0, 8), ...view }
+  return { version: hash(view), ...view }
+}
+
+const hash = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 8)
+
+export function withOwn(view: SharedView, service: Service, pod: Pod): ServiceView {
+  const own = ownPorts(service, pod)
+  return own === undefined ? view : { ...view, version: view.version + hash(own), own }
 }
 
 const ready = ({ conditions }: Endpoint) => conditions?.ready !== false

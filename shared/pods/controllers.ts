@@ -2,6 +2,7 @@
 import type { Controller, ControllerContext } from '../controllers/types.ts'
 import type { AccessPoints } from '../controllers/volumes/access-points.ts'
 import { agentKey } from './agent-token.ts'
+import { dnsServiceController } from './dns-service.ts'
 import type { Ecs } from './ecs.ts'
 import type { ImageLookup } from './images/lookup.ts'
 import { podLauncher } from './launcher.ts'
@@ -32,5 +33,5 @@ export function podControllers(services: () => PodServices): readonly Controller
     })
     return key
   }
-  return [podLauncher(() => ({ ...services(), key: keyOf })), nodeSync(services)]
+  return [podLauncher(() => ({ ...services(), key: keyOf })), nodeSync(services), dnsServiceController]
 }

@@ -51,6 +51,12 @@ function clusterAddress(address: string | undefined, octet: number): string {
   return `${base.slice(0, base.lastIndexOf('.'))}.${octet}`
 }
 
+/** The address of cluster DNS in the range that the API's own Service is in. */
+export function dnsAddressIn({ spec }: Service): string {
+  const address = spec?.clusterIP ?? ''
+  return `${address.slice(0, address.lastIndexOf('.'))}.${DNS_OCTET}`
+}
+
 /** Where pods find the API, for the certificate that they see there. */
 export const apiAddress = (serviceCidr = '') => clusterAddress(serviceCidr.split('/')[0], API_OCTET)
 

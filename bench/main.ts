@@ -1,4 +1,4 @@
-// npm run bench [-- start api pods processes scale costs bundles]: figures, printed and never asserted. It wants the machine to itself.
+// npm run bench [-- start api pods processes scale scale-dynamodb scale-10000 costs bundles]: figures, printed and never asserted. It wants the machine to itself.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
@@ -10,7 +10,7 @@ import { benchCosts } from './costs.ts'
 import { benchPods } from './pods.ts'
 import { benchProcesses } from './process.ts'
 import { type Figure, mib, ms, printFigures, quantile, seconds } from './report.ts'
-import { benchScale } from './scale.ts'
+import { benchScale, benchScaleOnDynamoDb } from './scale.ts'
 
 const wanted = new Set(process.argv.slice(2))
 const want = (name: string) => wanted.size === 0 || wanted.has(name)
@@ -29,6 +29,11 @@ try {
   await cluster.destroy()
 }
 if (want('scale')) printFigures('Scale: in-memory store, simulated ECS, one process', await benchScale())
+if (want('scale-dynamodb')) printFigures('Scale: DynamoDB Local, simulated ECS, one process', await benchScaleOnDynamoDb())
+// Only when it is asked for: it takes minutes.
+if (wanted.has('scale-10000')) {
+  printFigures('Scale: in-memory store, 10,000 pods', await benchScale({ replicas: 10_000, rollout: 0, cronJobs: 0, objects: 0 }))
+}
 if (want('costs')) printFigures('What a verb asks of AWS (ConfigMap of 1 KB or less, warm)', await benchCosts())
 if (want('bundles')) printFigures('Bundles of the functions', await benchBundles())
 

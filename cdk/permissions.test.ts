@@ -80,6 +80,18 @@ test('dispatch may put events on the one bus that the deployment names', () => {
   expect(environmentOf(template, 'Dispatch')).toMatchObject({ EVENT_BUS: 'changes' })
 })
 
+test('tasks are run, stopped and tagged in our cluster alone; tagging knows no condition on the cluster, so its ARN says it', () => {
+  const template = synthesise()
+  for (const sid of ['RunTasks', 'StopAndDescribeTasks', 'ListTasks'])
+    for (const [policy, statement] of granted(template, sid))
+      expect(JSON.stringify(statement), `${policy} ${sid}`).toContain('"ArnEquals":{"ecs:cluster"')
+  for (const [policy, statement] of granted(template, 'TagTasks')) {
+    expect(JSON.stringify(statement.Resource), policy).toMatch(/:task\/",\{"Ref":"PodsCluster\w*"\},"\/\*"/)
+    expect(statement).toMatchObject({ Condition: { StringEquals: { 'ecs:CreateAction': 'RunTask' } } })
+  }
+  expect(granted(template, 'TagTasks')).toHaveLength(granted(template, 'RunTasks').length)
+})
+
 test('a bus is named, not given by its ARN', () => {
   const read = () => readConfig(new App({ context: { eventBus: 'arn:aws:events:us-east-1:1:event-bus/x' } }).node)
   expect(read).toThrow(/eventBus is "arn/)

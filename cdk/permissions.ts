@@ -66,11 +66,16 @@ export function grantReadPodLogs(group: ILogGroup, grantee: IGrantable): void {
 export function grantTasks(cluster: PodCluster, grantee: IGrantable): void {
   const stack = Stack.of(cluster)
   const inCluster = { ArnEquals: { 'ecs:cluster': cluster.clusterArn } }
-  const arn = (resource: string) => stack.formatArn({ service: 'ecs', resource, resourceName: '*' })
-  allow(grantee, 'RunTasks', ['ecs:RunTask'], [arn('task-definition')], inCluster)
-  allow(grantee, 'StopAndDescribeTasks', ['ecs:StopTask', 'ecs:DescribeTasks', 'ecs:TagResource'], [arn('task')], inCluster)
+  const arn = (resource: string, resourceName: string) => stack.formatArn({ service: 'ecs', resource, resourceName })
+  // The families that shared/pods/task-definition.ts makes.
+  allow(grantee, 'RunTasks', ['ecs:RunTask'], [arn('task-definition', 'zeroplane-*')], inCluster)
+  allow(grantee, 'StopAndDescribeTasks', ['ecs:StopTask', 'ecs:DescribeTasks'], [arn('task', '*')], inCluster)
+  // RunTask with tags asks for this beside; a condition on the cluster is not known here, so the ARN names it.
+  allow(grantee, 'TagTasks', ['ecs:TagResource'], [arn('task', `${cluster.clusterName}/*`)], {
+    StringEquals: { 'ecs:CreateAction': 'RunTask' },
+  })
   // ListTasks is granted on container instances, of which Fargate has none: only the condition narrows it.
-  allow(grantee, 'ListTasks', ['ecs:ListTasks', 'ecs:ListContainerInstances', 'ecs:DescribeContainerInstances'], ['*'], inCluster)
+  allow(grantee, 'ListTasks', ['ecs:ListTasks'], ['*'], inCluster)
   // AWS knows no resource for these two.
   allow(grantee, 'TaskDefinitions', ['ecs:RegisterTaskDefinition', 'ecs:DescribeTaskDefinition'], ['*'])
   allow(grantee, 'PassPodRoles', ['iam:PassRole'], [cluster.executionRole.roleArn, cluster.taskRole.roleArn], {

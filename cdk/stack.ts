@@ -142,13 +142,11 @@ export class ZeroplaneStack extends Stack {
     grantScheduleWork(pipeline, reconcile)
     pipeline.connectWork(reconcile, config.reconcileConcurrency)
 
-    const tasks = make('tasks', 512, Duration.minutes(1), { ...queues, ...pods, API_URL: endpoint })
+    const tasks = make('tasks', 512, Duration.minutes(1), {})
     grantStore(table, tasks)
-    grantTasks(cluster, tasks)
-    pipeline.work.grantSendMessages(tasks)
     pipeline.connectTaskEvents(cluster.clusterArn, tasks)
 
-    const tick = make('tick', 512, Duration.minutes(2), { ...queues, ...later, ...pods, API_URL: endpoint }, tickName)
+    const tick = make('tick', 512, Duration.minutes(2), { ...queues, ...later }, tickName)
     grantStore(table, tick)
     grantScheduleWork(pipeline, tick)
     pipeline.connectTick(tick)

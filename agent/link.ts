@@ -1,4 +1,5 @@
 // The agent's end of the sync call: says what changed as soon as it changed, otherwise when told to, and never two at a time.
+import { randomUUID } from 'node:crypto'
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { ACKNOWLEDGED_HEADER, type AgentEvent, type Orders, type PodPlan, type Report, SYNC_PATH } from '../shared/pods/agent-protocol.ts'
@@ -30,6 +31,7 @@ const LAST_RETRY_MS = 30_000
 const EVENTS_KEPT = 200
 
 export class Link {
+  readonly #name = randomUUID()
   readonly #options: LinkOptions
   readonly #agent: HttpAgent
   #sequence = 0
@@ -125,6 +127,7 @@ export class Link {
     const state = this.#options.report()
     const report: Report = {
       sequence: ++this.#sequence,
+      agent: this.#name,
       ...state,
       events: this.#events,
       plan: this.#plan,

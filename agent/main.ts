@@ -14,6 +14,7 @@ import { UsageMeter } from './usage.ts'
 import { WrittenVolumes } from './volumes.ts'
 
 const METADATA_TIMEOUT_MS = 2_000
+const METADATA_ATTEMPTS = 5
 
 const log = (message: string) => process.stderr.write(`${new Date().toISOString()} ${message}\n`)
 
@@ -189,7 +190,8 @@ process.on('SIGTERM', () => {
 })
 
 const metadata = process.env.ECS_CONTAINER_METADATA_URI_V4
-if (metadata) taskArn = await readTaskArn(metadata)
+// On a machine that is short of time it is late: an agent that does not know its task is taken for another one's.
+for (let attempt = 1; metadata && taskArn === undefined && attempt <= METADATA_ATTEMPTS; attempt++) taskArn = await readTaskArn(metadata)
 link.freshPlan().catch(() => {})
 meter.start()
 void link.run()

@@ -81,6 +81,8 @@ export interface Usage {
 
 export interface Report {
   readonly sequence: number
+  /** Made up by the agent when it starts; one agent is one task. Absent in reports of agents that are older. */
+  readonly agent?: string
   /** From the task metadata endpoint (version 4), where there is one. */
   readonly taskArn?: string
   /** The pod's addresses as the agent finds them on its interfaces, IPv4 first. */

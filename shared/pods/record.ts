@@ -12,6 +12,8 @@ export interface TaskRecord {
   readonly at: number
   /** The task, once its agent has reported. A second task of the same launch is turned away by this. */
   readonly task?: string
+  /** The agent of that task, by the name it gave itself: of two tasks of one launch, whose agents may not know yet which they are, one stays. */
+  readonly agent?: string
   /** Sequence of the last report that changed the pod. */
   readonly report?: number
   /** The agent has reported that every container has ended for good. */

@@ -122,18 +122,23 @@ async function record(claims: AgentClaims, report: Report, { client, now }: Agen
     const pod = await client.get<Pod>(PODS, claims.namespace, claims.name)
     const known = pod === undefined ? undefined : taskRecord(pod)
     if (!pod || pod.metadata.uid !== claims.uid || known?.launch !== claims.launch) throw gone()
-    // Started twice by accident (StartTask has no client token): the first to report is the pod's task.
-    if (known.task !== undefined && report.taskArn !== undefined && known.task !== report.taskArn) throw gone()
+    // Started twice by accident (StartTask has no client token): the first to report is the pod's task. Agents whose metadata endpoint
+    // is late do not know their task, so they are told apart by a name of their own as well.
+    //
+    //   task 1: ... metadata late, reports: it is the pod's ........... goes on
+    //   task 2: ......... metadata late, reports: would be told task 1's ARN, and go on beside it
+    if (isOther(known.agent, report.agent) || isOther(known.task, report.taskArn)) throw gone()
     // A late report knows less than the pod.
     if (report.sequence <= (known.report ?? 0) || saysNothing(pod, report)) return pod
     const next: TaskRecord = {
       ...known,
       task: known.task ?? report.taskArn,
+      agent: known.agent ?? report.agent,
       report: report.sequence,
       finished: known.finished || report.finished || undefined,
     }
     const status = podStatus(pod, { now: now(), report })
-    if (isKnown(pod, status) && next.finished === known.finished && next.task === known.task) return pod
+    if (isKnown(pod, status) && next.finished === known.finished && next.task === known.task && next.agent === known.agent) return pod
     try {
       return await client.updateStatus<Pod>(PODS, { ...pod, metadata: withRecord(pod.metadata, next), status })
     } catch (error) {
@@ -142,6 +147,8 @@ async function record(claims: AgentClaims, report: Report, { client, now }: Agen
     }
   }
 }
+
+const isOther = (known: string | undefined, said: string | undefined) => known !== undefined && said !== undefined && known !== said
 
 /** Deleting a pod makes a new generation of it; that alone is not worth a write that nobody waits for. */
 function isKnown(pod: Pod, status: PodStatus): boolean {

@@ -90,16 +90,20 @@ row('the Service kubernetes is where the API is', async reader => {
   )
 })
 
-row('get endpoints --watch sees pods come and go', async reader => {
-  await deploy(reader, 'alpaca-prod', 1, 1)
-  await allReady(reader, 'alpaca-prod', 1)
-  const watching = reader.watch('get endpoints alpaca-prod --watch --no-headers')
-  await eventually('the watch shows one', () => /^alpaca-prod +[\d.]+:8080 /m.test(watching.seen))
-  await reader.kubectl('scale deployment alpaca-prod --replicas=2')
-  await eventually('the watch shows two', () => /^alpaca-prod +[\d.]+:8080,[\d.]+:8080 /m.test(watching.seen))
-  await reader.kubectl('scale deployment alpaca-prod --replicas=0')
-  await eventually('the watch shows none', () => /^alpaca-prod +<none> /m.test(watching.seen))
-})
+row(
+  'get endpoints --watch sees pods come and go',
+  async reader => {
+    await deploy(reader, 'alpaca-prod', 1, 1)
+    await allReady(reader, 'alpaca-prod', 1)
+    const watching = reader.watch('get endpoints alpaca-prod --watch --no-headers')
+    await eventually('the watch shows one', () => /^alpaca-prod +[\d.]+:8080 /m.test(watching.seen))
+    await reader.kubectl('scale deployment alpaca-prod --replicas=2')
+    await eventually('the watch shows two', () => /^alpaca-prod +[\d.]+:8080,[\d.]+:8080 /m.test(watching.seen))
+    await reader.kubectl('scale deployment alpaca-prod --replicas=0')
+    await eventually('the watch shows none', () => /^alpaca-prod +<none> /m.test(watching.seen))
+  },
+  { slow: true },
+)
 
 row('edit deployment adds a readiness probe: a pod that says it is not ready is no endpoint, and is not restarted', async reader => {
   await deploy(reader, 'alpaca-prod', 1, 2)
@@ -148,35 +152,43 @@ row('from another pod, every name of the Service and its address reach its pods,
   expect([...answered].sort()).toEqual(pods.map(({ metadata }) => metadata.name).sort())
 })
 
-row('a pod that starts after the Service finds it in its environment', async reader => {
-  await deploy(reader, 'alpaca-prod', 1, 1)
-  await allReady(reader, 'alpaca-prod', 1)
-  const { spec } = await reader.json<Service>('get service alpaca-prod')
-  const said = await fromAPod(
-    reader,
-    'asks',
-    'env | grep ALPACA_PROD_ | sort; wget -qO- -T 20 http://$ALPACA_PROD_SERVICE_HOST:$ALPACA_PROD_SERVICE_PORT/version',
-  )
-  expect(said).toContain(`ALPACA_PROD_PORT_8080_TCP=tcp://${spec?.clusterIP}:8080\n`)
-  expect(said).toContain(`ALPACA_PROD_SERVICE_HOST=${spec?.clusterIP}\n`)
-  expect(said).toContain('ALPACA_PROD_SERVICE_PORT=8080\n')
-  expect(said).toContain('{"version":"1"')
-})
+row(
+  'a pod that starts after the Service finds it in its environment',
+  async reader => {
+    await deploy(reader, 'alpaca-prod', 1, 1)
+    await allReady(reader, 'alpaca-prod', 1)
+    const { spec } = await reader.json<Service>('get service alpaca-prod')
+    const said = await fromAPod(
+      reader,
+      'asks',
+      'env | grep ALPACA_PROD_ | sort; wget -qO- -T 20 http://$ALPACA_PROD_SERVICE_HOST:$ALPACA_PROD_SERVICE_PORT/version',
+    )
+    expect(said).toContain(`ALPACA_PROD_PORT_8080_TCP=tcp://${spec?.clusterIP}:8080\n`)
+    expect(said).toContain(`ALPACA_PROD_SERVICE_HOST=${spec?.clusterIP}\n`)
+    expect(said).toContain('ALPACA_PROD_SERVICE_PORT=8080\n')
+    expect(said).toContain('{"version":"1"')
+  },
+  { slow: true },
+)
 
-row('edit service to NodePort: it gets a port', async reader => {
-  await deploy(reader, 'alpaca-prod', 1, 1)
-  expect(await reader.kubectl('edit service alpaca-prod', { env: { KUBE_EDITOR: "sed -i 's/type: ClusterIP/type: NodePort/'" } })).toBe(
-    'service/alpaca-prod edited\n',
-  )
-  const { spec } = await reader.json<Service>('get service alpaca-prod')
-  const port = spec?.ports?.[0]?.nodePort ?? 0
-  expect(port).toBeGreaterThanOrEqual(30_000)
-  expect(port).toBeLessThanOrEqual(32_767)
-  expect(await reader.kubectl('get service alpaca-prod --no-headers')).toMatch(
-    new RegExp(`^alpaca-prod +NodePort +127[\\d.]+ +<none> +8080:${port}/TCP `),
-  )
-  expect(await reader.kubectl('describe service alpaca-prod')).toMatch(new RegExp(`^NodePort: +<unset> +${port}/TCP$`, 'm'))
-})
+row(
+  'edit service to NodePort: it gets a port',
+  async reader => {
+    await deploy(reader, 'alpaca-prod', 1, 1)
+    expect(await reader.kubectl('edit service alpaca-prod', { env: { KUBE_EDITOR: "sed -i 's/type: ClusterIP/type: NodePort/'" } })).toBe(
+      'service/alpaca-prod edited\n',
+    )
+    const { spec } = await reader.json<Service>('get service alpaca-prod')
+    const port = spec?.ports?.[0]?.nodePort ?? 0
+    expect(port).toBeGreaterThanOrEqual(30_000)
+    expect(port).toBeLessThanOrEqual(32_767)
+    expect(await reader.kubectl('get service alpaca-prod --no-headers')).toMatch(
+      new RegExp(`^alpaca-prod +NodePort +127[\\d.]+ +<none> +8080:${port}/TCP `),
+    )
+    expect(await reader.kubectl('describe service alpaca-prod')).toMatch(new RegExp(`^NodePort: +<unset> +${port}/TCP$`, 'm'))
+  },
+  { slow: true },
+)
 
 row('a Service without selector reaches the addresses that are written for it, an ExternalName its name', async reader => {
   await deploy(reader, 'alpaca-prod', 1, 1)

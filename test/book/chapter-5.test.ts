@@ -74,19 +74,23 @@ row('apply one in apps/v1; describe rs says what it wants and what it did', asyn
   expect(described).toMatch(new RegExp(`Normal +SuccessfulCreate +\\S+ +replicaset-controller +Created pod: ${pod?.metadata.name}`))
 })
 
-row("a pod's ReplicaSet is its owner, and its pods are found by label", async reader => {
-  await reader.apply(today(2))
-  const pods = await kuards(reader, 2)
-  const [{ metadata }] = pods as [Pod]
-  expect(
-    await reader.kubectl(`get pods ${metadata.name} -o jsonpath={.metadata.ownerReferences[0].kind}/{.metadata.ownerReferences[0].name}`),
-  ).toBe('ReplicaSet/kuard')
-  expect(await reader.kubectl(`describe pod ${metadata.name}`)).toMatch(/^Controlled By: +ReplicaSet\/kuard$/m)
-  expect((await reader.kubectl('get pods -l app=kuard,version=2 -o name')).trim().split('\n').sort()).toEqual(
-    pods.map(pod => `pod/${pod.metadata.name}`).sort(),
-  )
-  expect(await reader.kubectl('get pods -l app=kuard,version=1 --ignore-not-found')).toBe('')
-})
+row(
+  "a pod's ReplicaSet is its owner, and its pods are found by label",
+  async reader => {
+    await reader.apply(today(2))
+    const pods = await kuards(reader, 2)
+    const [{ metadata }] = pods as [Pod]
+    expect(
+      await reader.kubectl(`get pods ${metadata.name} -o jsonpath={.metadata.ownerReferences[0].kind}/{.metadata.ownerReferences[0].name}`),
+    ).toBe('ReplicaSet/kuard')
+    expect(await reader.kubectl(`describe pod ${metadata.name}`)).toMatch(/^Controlled By: +ReplicaSet\/kuard$/m)
+    expect((await reader.kubectl('get pods -l app=kuard,version=2 -o name')).trim().split('\n').sort()).toEqual(
+      pods.map(pod => `pod/${pod.metadata.name}`).sort(),
+    )
+    expect(await reader.kubectl('get pods -l app=kuard,version=1 --ignore-not-found')).toBe('')
+  },
+  { slow: true },
+)
 
 row('a relabelled pod leaves and goes on running, another takes its place; put back, one of them goes', async reader => {
   await reader.apply(today(2))
@@ -105,15 +109,19 @@ row('a relabelled pod leaves and goes on running, another takes its place; put b
   expect(await reader.events('kuard')).toContain('SuccessfulDelete')
 })
 
-row('scale rs up at once, and down by the manifest', async reader => {
-  await reader.apply(today(1))
-  await kuards(reader, 1)
-  expect(await reader.kubectl('scale rs kuard --replicas=4')).toBe('replicaset.apps/kuard scaled\n')
-  await kuards(reader, 4)
-  await reader.see('get rs kuard', /kuard +4 +4 +4 /)
-  expect(await reader.apply(today(3))).toBe('replicaset.apps/kuard configured\n')
-  await eventually('three are left', async () => (await reader.pods()).length === 3)
-})
+row(
+  'scale rs up at once, and down by the manifest',
+  async reader => {
+    await reader.apply(today(1))
+    await kuards(reader, 1)
+    expect(await reader.kubectl('scale rs kuard --replicas=4')).toBe('replicaset.apps/kuard scaled\n')
+    await kuards(reader, 4)
+    await reader.see('get rs kuard', /kuard +4 +4 +4 /)
+    expect(await reader.apply(today(3))).toBe('replicaset.apps/kuard configured\n')
+    await eventually('three are left', async () => (await reader.pods()).length === 3)
+  },
+  { slow: true },
+)
 
 row(
   'scale and edit through extensions/v1beta1',
@@ -127,15 +135,19 @@ row(
     await eventually('one is left', async () => (await reader.pods()).length === 1)
     expect(await reader.kubectl('get rs kuard -o jsonpath={.apiVersion},{.spec.replicas}')).toBe('apps/v1,1')
   },
-  { both: true },
+  { slow: true, both: true },
 )
 
-row('delete rs removes its pods', async reader => {
-  await reader.apply(today(2))
-  await kuards(reader, 2)
-  expect(await reader.kubectl('delete rs kuard')).toContain('replicaset.apps "kuard" deleted')
-  await eventually('its pods are gone', async () => (await reader.pods()).length === 0)
-})
+row(
+  'delete rs removes its pods',
+  async reader => {
+    await reader.apply(today(2))
+    await kuards(reader, 2)
+    expect(await reader.kubectl('delete rs kuard')).toContain('replicaset.apps "kuard" deleted')
+    await eventually('its pods are gone', async () => (await reader.pods()).length === 0)
+  },
+  { slow: true },
+)
 
 row(
   'delete rs without cascade leaves the pods, which a new one adopts',
@@ -158,35 +170,39 @@ row(
   { both: true },
 )
 
-row('autoscale rs: under load it grows to the maximum and no further, and is as small as it may be afterwards', async reader => {
-  const busy = replicaSet('apps/v1', { selector: SELECTOR }).replace(
-    /image: .*/,
-    `$&
+row(
+  'autoscale rs: under load it grows to the maximum and no further, and is as small as it may be afterwards',
+  async reader => {
+    const busy = replicaSet('apps/v1', { selector: SELECTOR }).replace(
+      /image: .*/,
+      `$&
           args: ["--keygen-enable", "--keygen-time-to-run=110"]
           resources:
             requests: { cpu: 50m }
             limits: { cpu: 150m }`,
-  )
-  await reader.apply(busy)
-  await kuards(reader, 1)
-  expect(await reader.kubectl('autoscale rs kuard --min=2 --max=5 --cpu-percent=80')).toBe(
-    'horizontalpodautoscaler.autoscaling/kuard autoscaled\n',
-  )
-  // Five minutes of caution are for those who have the time.
-  await reader.kubectl(`patch hpa kuard --type=merge -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":15}}}}'`)
-  let most = 0
-  const replicas = async () => {
-    const { spec } = await reader.json<ReplicaSet>('get rs kuard')
-    most = Math.max(most, spec?.replicas ?? 0)
-    return spec?.replicas
-  }
-  await eventually('it has grown to five', async () => (await replicas()) === 5, 180_000)
-  expect(await reader.kubectl('get hpa')).toMatch(
-    /^NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nkuard +ReplicaSet\/kuard +cpu: \d+%\/80% +2 +5 +\d +\S+\n$/,
-  )
-  expect(await reader.kubectl('top pods')).toMatch(/^NAME +CPU\(cores\) +MEMORY\(bytes\) *\n(kuard-\w+ +\d+m +\d+Mi *\n){1,5}$/)
-  await eventually('it has shrunk to two', async () => (await replicas()) === 2, 300_000)
-  await kuards(reader, 2)
-  expect(most).toBe(5)
-  expect(await reader.kubectl('describe hpa kuard')).toMatch(/SuccessfulRescale .*New size: 2; reason: All metrics below target/)
-})
+    )
+    await reader.apply(busy)
+    await kuards(reader, 1)
+    expect(await reader.kubectl('autoscale rs kuard --min=2 --max=5 --cpu-percent=80')).toBe(
+      'horizontalpodautoscaler.autoscaling/kuard autoscaled\n',
+    )
+    // Five minutes of caution are for those who have the time.
+    await reader.kubectl(`patch hpa kuard --type=merge -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":15}}}}'`)
+    let most = 0
+    const replicas = async () => {
+      const { spec } = await reader.json<ReplicaSet>('get rs kuard')
+      most = Math.max(most, spec?.replicas ?? 0)
+      return spec?.replicas
+    }
+    await eventually('it has grown to five', async () => (await replicas()) === 5, 180_000)
+    expect(await reader.kubectl('get hpa')).toMatch(
+      /^NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nkuard +ReplicaSet\/kuard +cpu: \d+%\/80% +2 +5 +\d +\S+\n$/,
+    )
+    expect(await reader.kubectl('top pods')).toMatch(/^NAME +CPU\(cores\) +MEMORY\(bytes\) *\n(kuard-\w+ +\d+m +\d+Mi *\n){1,5}$/)
+    await eventually('it has shrunk to two', async () => (await replicas()) === 2, 300_000)
+    await kuards(reader, 2)
+    expect(most).toBe(5)
+    expect(await reader.kubectl('describe hpa kuard')).toMatch(/SuccessfulRescale .*New size: 2; reason: All metrics below target/)
+  },
+  { slow: true },
+)

@@ -68,20 +68,24 @@ row('create deployment; it manages a ReplicaSet, and takes back what is done to 
   await reader.see('get deployment nginx --no-headers', /^nginx +2\/2 +2 +2 /)
 })
 
-row('get deployments -o yaml, replace --save-config, and then apply', async reader => {
-  await reader.kubectl(`create deployment nginx --image=${OLD}`)
-  await rolledOut(reader)
-  const file = await reader.kubectl('get deployments nginx -o yaml')
-  expect(await reader.kubectl('replace -f - --save-config', { input: file })).toBe('deployment.apps/nginx replaced\n')
-  const saved = await reader.kubectl('get deployments nginx -o yaml')
-  expect(saved).toContain('kubectl.kubernetes.io/last-applied-configuration: |')
-  const edited = parse(file) as { metadata: { resourceVersion?: string }; spec: { replicas: number } }
-  delete edited.metadata.resourceVersion
-  edited.spec.replicas = 2
-  const { code, stdout, stderr } = await reader.try('apply -f -', { input: stringify(edited) })
-  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'deployment.apps/nginx configured\n', stderr: '' })
-  await reader.see('get deployment nginx --no-headers', /^nginx +2\/2 +2 +2 /)
-})
+row(
+  'get deployments -o yaml, replace --save-config, and then apply',
+  async reader => {
+    await reader.kubectl(`create deployment nginx --image=${OLD}`)
+    await rolledOut(reader)
+    const file = await reader.kubectl('get deployments nginx -o yaml')
+    expect(await reader.kubectl('replace -f - --save-config', { input: file })).toBe('deployment.apps/nginx replaced\n')
+    const saved = await reader.kubectl('get deployments nginx -o yaml')
+    expect(saved).toContain('kubectl.kubernetes.io/last-applied-configuration: |')
+    const edited = parse(file) as { metadata: { resourceVersion?: string }; spec: { replicas: number } }
+    delete edited.metadata.resourceVersion
+    edited.spec.replicas = 2
+    const { code, stdout, stderr } = await reader.try('apply -f -', { input: stringify(edited) })
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'deployment.apps/nginx configured\n', stderr: '' })
+    await reader.see('get deployment nginx --no-headers', /^nginx +2\/2 +2 +2 /)
+  },
+  { slow: true },
+)
 
 row(
   'describe shows what it is, and its old and new ReplicaSets during a rollout',
@@ -126,24 +130,28 @@ row('set image and change-cause; rollout status, history, history --revision', a
   expect(second).toMatch(/^\s+pod-template-hash=\w+$/m)
 })
 
-row('rollout pause holds what is changed back until resume', async reader => {
-  await reader.apply(nginx({ replicas: 2 }))
-  await rolledOut(reader)
-  expect(await reader.kubectl('rollout pause deployments nginx')).toBe('deployment.apps/nginx paused\n')
-  await reader.kubectl(`set image deployments nginx nginx=${NEW}`)
-  await reader.kubectl('set env deployments nginx COLOUR=blue')
-  await eventually('the controller has seen it, and waits', async () => {
-    const { metadata, status } = await reader.json<Deployment>('get deployment nginx')
-    return status?.observedGeneration === metadata.generation
-  })
-  expect(await replicaSets(reader)).toHaveLength(1)
-  expect(await reader.kubectl('describe deployment nginx')).toMatch(/^ +Progressing +Unknown +DeploymentPaused$/m)
-  expect(await reader.kubectl('rollout resume deployments nginx')).toBe('deployment.apps/nginx resumed\n')
-  await rolledOut(reader)
-  // Both changes are one revision.
-  expect((await replicaSets(reader)).map(revision)).toEqual([1, 2])
-  await imagesAre(reader, NEW)
-})
+row(
+  'rollout pause holds what is changed back until resume',
+  async reader => {
+    await reader.apply(nginx({ replicas: 2 }))
+    await rolledOut(reader)
+    expect(await reader.kubectl('rollout pause deployments nginx')).toBe('deployment.apps/nginx paused\n')
+    await reader.kubectl(`set image deployments nginx nginx=${NEW}`)
+    await reader.kubectl('set env deployments nginx COLOUR=blue')
+    await eventually('the controller has seen it, and waits', async () => {
+      const { metadata, status } = await reader.json<Deployment>('get deployment nginx')
+      return status?.observedGeneration === metadata.generation
+    })
+    expect(await replicaSets(reader)).toHaveLength(1)
+    expect(await reader.kubectl('describe deployment nginx')).toMatch(/^ +Progressing +Unknown +DeploymentPaused$/m)
+    expect(await reader.kubectl('rollout resume deployments nginx')).toBe('deployment.apps/nginx resumed\n')
+    await rolledOut(reader)
+    // Both changes are one revision.
+    expect((await replicaSets(reader)).map(revision)).toEqual([1, 2])
+    await imagesAre(reader, NEW)
+  },
+  { slow: true },
+)
 
 row('rollout undo in the middle, undo --to-revision, and what becomes of the numbers', async reader => {
   await reader.apply(nginx({ replicas: 2, cause: 'first' }))
@@ -170,73 +178,125 @@ row('rollout undo in the middle, undo --to-revision, and what becomes of the num
   })
 })
 
-row('rollout restart replaces every pod', async reader => {
-  await reader.apply(nginx({ replicas: 2 }))
-  await rolledOut(reader)
-  const before = (await reader.pods()).map(pod => pod.metadata.uid)
-  expect(await reader.kubectl('rollout restart deployments nginx')).toBe('deployment.apps/nginx restarted\n')
-  await rolledOut(reader)
-  expect((await reader.readyPods()).filter(pod => before.includes(pod.metadata.uid))).toEqual([])
-})
-
-row('revisionHistoryLimit keeps so many old ReplicaSets', async reader => {
-  const spec = '  revisionHistoryLimit: 1\n'
-  for (const image of ['gcr.io/kuar-demo/kuard-amd64:1', 'gcr.io/kuar-demo/kuard-amd64:2', 'gcr.io/kuar-demo/kuard-amd64:3']) {
-    await reader.apply(nginx({ replicas: 1, image, spec }))
+row(
+  'rollout restart replaces every pod',
+  async reader => {
+    await reader.apply(nginx({ replicas: 2 }))
     await rolledOut(reader)
-  }
-  await eventually('two ReplicaSets are left', async () => (await replicaSets(reader)).map(revision).join() === '2,3')
-})
+    const before = (await reader.pods()).map(pod => pod.metadata.uid)
+    expect(await reader.kubectl('rollout restart deployments nginx')).toBe('deployment.apps/nginx restarted\n')
+    await rolledOut(reader)
+    expect((await reader.readyPods()).filter(pod => before.includes(pod.metadata.uid))).toEqual([])
+  },
+  { slow: true },
+)
 
-row('Recreate: the old pods go before the new ones come', async reader => {
-  const spec = '  strategy: {type: Recreate}\n'
-  await reader.apply(nginx({ replicas: 3, spec }))
-  await rolledOut(reader)
-  const film = new Film(reader, 'app=nginx')
-  await reader.apply(nginx({ replicas: 3, image: NEW, spec }))
-  await rolledOut(reader)
-  const moments = await eventually('the watch has seen the end', () => {
-    const all = film.moments()
-    const last = all.at(-1)
-    return last?.ready === 3 && last.images.join() === NEW && all
-  })
-  expect(moments.filter(({ images: seen }) => seen.length > 1)).toEqual([])
-  expect(Math.min(...moments.slice(3).map(({ all }) => all))).toBe(0)
-})
+row(
+  'revisionHistoryLimit keeps so many old ReplicaSets',
+  async reader => {
+    const spec = '  revisionHistoryLimit: 1\n'
+    for (const image of ['gcr.io/kuar-demo/kuard-amd64:1', 'gcr.io/kuar-demo/kuard-amd64:2', 'gcr.io/kuar-demo/kuard-amd64:3']) {
+      await reader.apply(nginx({ replicas: 1, image, spec }))
+      await rolledOut(reader)
+    }
+    await eventually('two ReplicaSets are left', async () => (await replicaSets(reader)).map(revision).join() === '2,3')
+  },
+  { slow: true },
+)
 
-for (const [what, rolling, fewest, most] of [
-  ['maxSurge 1, maxUnavailable 0: one more, never one less', '{maxSurge: 1, maxUnavailable: 0}', 5, 6],
-  ['maxSurge 0, maxUnavailable 20%: one less, never one more', '{maxSurge: 0, maxUnavailable: 20%}', 4, 5],
-  ['maxSurge 100%, maxUnavailable 0: all of the new beside all of the old', '{maxSurge: 100%, maxUnavailable: 0}', 5, 10],
-] as const) {
-  row(`RollingUpdate with ${what}, at every moment`, async reader => {
-    const spec = `  strategy: {type: RollingUpdate, rollingUpdate: ${rolling}}\n`
-    await reader.apply(nginx({ replicas: 5, spec }))
+row(
+  'Recreate: the old pods go before the new ones come',
+  async reader => {
+    const spec = '  strategy: {type: Recreate}\n'
+    await reader.apply(nginx({ replicas: 3, spec }))
     await rolledOut(reader)
     const film = new Film(reader, 'app=nginx')
-    await eventually('the watch has begun', () => film.moments().length >= 5)
-    await reader.apply(nginx({ replicas: 5, image: NEW, spec }))
+    await reader.apply(nginx({ replicas: 3, image: NEW, spec }))
     await rolledOut(reader)
     const moments = await eventually('the watch has seen the end', () => {
       const all = film.moments()
       const last = all.at(-1)
-      return last?.ready === 5 && last.images.join() === NEW && all.slice(4)
+      return last?.ready === 3 && last.images.join() === NEW && all
     })
-    expect(Math.min(...moments.map(({ ready }) => ready))).toBeGreaterThanOrEqual(fewest)
-    expect(Math.max(...moments.map(({ all }) => all))).toBeLessThanOrEqual(most)
-  })
+    expect(moments.filter(({ images: seen }) => seen.length > 1)).toEqual([])
+    expect(Math.min(...moments.slice(3).map(({ all }) => all))).toBe(0)
+  },
+  { slow: true },
+)
+
+for (const [what, rolling, fewest, most, slow] of [
+  ['maxSurge 1, maxUnavailable 0: one more, never one less', '{maxSurge: 1, maxUnavailable: 0}', 5, 6, false],
+  ['maxSurge 0, maxUnavailable 20%: one less, never one more', '{maxSurge: 0, maxUnavailable: 20%}', 4, 5, true],
+  ['maxSurge 100%, maxUnavailable 0: all of the new beside all of the old', '{maxSurge: 100%, maxUnavailable: 0}', 5, 10, true],
+] as const) {
+  row(
+    `RollingUpdate with ${what}, at every moment`,
+    async reader => {
+      const spec = `  strategy: {type: RollingUpdate, rollingUpdate: ${rolling}}\n`
+      await reader.apply(nginx({ replicas: 5, spec }))
+      await rolledOut(reader)
+      const film = new Film(reader, 'app=nginx')
+      await eventually('the watch has begun', () => film.moments().length >= 5)
+      await reader.apply(nginx({ replicas: 5, image: NEW, spec }))
+      await rolledOut(reader)
+      const moments = await eventually('the watch has seen the end', () => {
+        const all = film.moments()
+        const last = all.at(-1)
+        return last?.ready === 5 && last.images.join() === NEW && all.slice(4)
+      })
+      expect(Math.min(...moments.map(({ ready }) => ready))).toBeGreaterThanOrEqual(fewest)
+      expect(Math.max(...moments.map(({ all }) => all))).toBeLessThanOrEqual(most)
+    },
+    { slow },
+  )
 }
 
-row('minReadySeconds: a pod counts when it was ready for so long', async reader => {
-  await reader.apply(nginx({ replicas: 1, spec: '  minReadySeconds: 6\n' }))
-  await reader.see('get deployment nginx --no-headers', /^nginx +1\/1 +1 +0 /)
+row('under a constant stream of requests through its Service, a rollout drops none', async reader => {
+  const spec = '  strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}\n'
+  const image = (version: number) => `gcr.io/kuar-demo/kuard-amd64:${version}`
+  // Who is asked to go still answers what is on its way to it: the time that everybody needs to hear of it.
+  const manifest = (version: number) =>
+    nginx({ replicas: 2, image: image(version), spec })
+      .replace('terminationGracePeriodSeconds: 1\n', 'terminationGracePeriodSeconds: 30\n')
+      .replace(`image: ${image(version)}\n`, `image: ${image(version)}\n          lifecycle: {preStop: {sleep: {seconds: 10}}}\n`)
+  await reader.apply(manifest(1))
   await rolledOut(reader)
-  const { status } = await reader.json<Deployment>('get deployment nginx')
-  const [pod] = await reader.readyPods()
-  const ready = pod?.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? ''
-  const available = status?.conditions?.find(({ type }) => type === 'Available')?.lastTransitionTime ?? ''
-  expect(Date.parse(available) - Date.parse(ready)).toBeGreaterThanOrEqual(6000)
+  await reader.kubectl('expose deployment nginx --port=80 --target-port=8080')
+  await reader.apply(`apiVersion: v1
+kind: Pod
+metadata: {name: asker}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: shell
+      image: ${image(1)}
+      command: [sh, -c, 'while true; do wget -qO- -T 10 http://nginx/version || echo FAILED; echo; sleep 0.2; done']
+`)
+  await reader.see('logs asker --tail=50', '"version":"1"')
+  await reader.apply(manifest(2))
+  await rolledOut(reader)
+  await reader.see('logs asker --tail=3', /"version":"2"/)
+  await eventually('the old pods are gone', async () => (await reader.pods('app=nginx')).length === 2)
+  await reader.see('logs asker --tail=3', /"version":"2"/)
+  const answers = (await reader.kubectl('logs asker')).split('\n').filter(Boolean)
+  const first = answers.findIndex(line => line.includes('"version":"1"'))
+  expect(answers.slice(first).filter(line => !/"version":"[12]"/.test(line))).toEqual([])
 })
+
+row(
+  'minReadySeconds: a pod counts when it was ready for so long',
+  async reader => {
+    await reader.apply(nginx({ replicas: 1, spec: '  minReadySeconds: 6\n' }))
+    await reader.see('get deployment nginx --no-headers', /^nginx +1\/1 +1 +0 /)
+    await rolledOut(reader)
+    const { status } = await reader.json<Deployment>('get deployment nginx')
+    const [pod] = await reader.readyPods()
+    const ready = pod?.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? ''
+    const available = status?.conditions?.find(({ type }) => type === 'Available')?.lastTransitionTime ?? ''
+    expect(Date.parse(available) - Date.parse(ready)).toBeGreaterThanOrEqual(6000)
+  },
+  { slow: true },
+)
 
 row('progressDeadlineSeconds: a rollout that gets nowhere says so, and rollout status fails', async reader => {
   await reader.apply(nginx({ replicas: 1, image: 'nginx:none', spec: '  progressDeadlineSeconds: 5\n' }))

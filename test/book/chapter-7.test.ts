@@ -125,48 +125,56 @@ row(
     await eventually('its pod is gone with it', async () => !nodesOf(await reader.pods()).includes('newcomer'))
     await reader.see('get ds fluentd --no-headers', /^fluentd +3 +3 +3 /)
   },
-  { alone: true },
+  { slow: true, alone: true },
 )
 
-row('RollingUpdate: one node after the other, and rollout status and history tell', async reader => {
-  await reader.apply(fluentd())
-  await rolledOut(reader)
-  expect(
-    await reader.kubectl('get ds fluentd -o jsonpath={.spec.updateStrategy.type},{.spec.updateStrategy.rollingUpdate.maxUnavailable}'),
-  ).toBe('RollingUpdate,1')
-  expect(await reader.kubectl(`set image daemonset/fluentd fluentd=${NEW}`)).toBe('daemonset.apps/fluentd image updated\n')
-  const told = await rolledOut(reader)
-  expect(told).toMatch(/daemon set "fluentd" rollout to finish: \d out of 3 new pods have been updated/)
-  expect(told).toMatch(/daemon set "fluentd" successfully rolled out\n$/)
-  expect((await reader.readyPods()).map(pod => pod.spec?.containers[0]?.image)).toEqual([NEW, NEW, NEW])
-  expect(await reader.kubectl('rollout history daemonset fluentd')).toMatch(/REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>\n/)
-  expect(await reader.kubectl('rollout undo daemonset fluentd')).toBe('daemonset.apps/fluentd rolled back\n')
-  await rolledOut(reader)
-  expect((await reader.readyPods()).map(pod => pod.spec?.containers[0]?.image)).toEqual([OLD, OLD, OLD])
-})
+row(
+  'RollingUpdate: one node after the other, and rollout status and history tell',
+  async reader => {
+    await reader.apply(fluentd())
+    await rolledOut(reader)
+    expect(
+      await reader.kubectl('get ds fluentd -o jsonpath={.spec.updateStrategy.type},{.spec.updateStrategy.rollingUpdate.maxUnavailable}'),
+    ).toBe('RollingUpdate,1')
+    expect(await reader.kubectl(`set image daemonset/fluentd fluentd=${NEW}`)).toBe('daemonset.apps/fluentd image updated\n')
+    const told = await rolledOut(reader)
+    expect(told).toMatch(/daemon set "fluentd" rollout to finish: \d out of 3 new pods have been updated/)
+    expect(told).toMatch(/daemon set "fluentd" successfully rolled out\n$/)
+    expect((await reader.readyPods()).map(pod => pod.spec?.containers[0]?.image)).toEqual([NEW, NEW, NEW])
+    expect(await reader.kubectl('rollout history daemonset fluentd')).toMatch(/REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>\n/)
+    expect(await reader.kubectl('rollout undo daemonset fluentd')).toBe('daemonset.apps/fluentd rolled back\n')
+    await rolledOut(reader)
+    expect((await reader.readyPods()).map(pod => pod.spec?.containers[0]?.image)).toEqual([OLD, OLD, OLD])
+  },
+  { slow: true },
+)
 
-row('OnDelete: pods are renewed as they are deleted, one by one with pauses', async reader => {
-  await reader.apply(fluentd({ strategy: '{type: OnDelete}' }))
-  await eventually('it runs on three nodes', async () => (await reader.readyPods()).length === 3)
-  await reader.apply(fluentd({ strategy: '{type: OnDelete}', image: NEW }))
-  await eventually('the controller has seen the new template', async () => {
-    const { metadata, status } = await reader.json<DaemonSet>('get ds fluentd')
-    return status?.observedGeneration === metadata.generation
-  })
-  const before = await reader.readyPods()
-  expect(before.map(pod => pod.spec?.containers[0]?.image)).toEqual([OLD, OLD, OLD])
-  // for pod in $(kubectl get pods -o jsonpath={.items[*].metadata.name}); do kubectl delete pod $pod; sleep 60; done
-  for (const [index, { metadata, spec }] of before.entries()) {
-    await reader.kubectl(`delete pods ${metadata.name}`)
-    await eventually('the node has a new one', async () => {
-      const pods = (await reader.pods()).filter(pod => pod.spec?.nodeName === spec?.nodeName)
-      return pods.length === 1 && pods.every(pod => isReady(pod) && pod.spec?.containers[0]?.image === NEW)
+row(
+  'OnDelete: pods are renewed as they are deleted, one by one with pauses',
+  async reader => {
+    await reader.apply(fluentd({ strategy: '{type: OnDelete}' }))
+    await eventually('it runs on three nodes', async () => (await reader.readyPods()).length === 3)
+    await reader.apply(fluentd({ strategy: '{type: OnDelete}', image: NEW }))
+    await eventually('the controller has seen the new template', async () => {
+      const { metadata, status } = await reader.json<DaemonSet>('get ds fluentd')
+      return status?.observedGeneration === metadata.generation
     })
-    const updated = (await reader.pods()).filter(pod => pod.spec?.containers[0]?.image === NEW)
-    expect(updated).toHaveLength(index + 1)
-  }
-  await reader.see('get ds fluentd --no-headers', /^fluentd +3 +3 +3 +3 +3 /)
-})
+    const before = await reader.readyPods()
+    expect(before.map(pod => pod.spec?.containers[0]?.image)).toEqual([OLD, OLD, OLD])
+    // for pod in $(kubectl get pods -o jsonpath={.items[*].metadata.name}); do kubectl delete pod $pod; sleep 60; done
+    for (const [index, { metadata, spec }] of before.entries()) {
+      await reader.kubectl(`delete pods ${metadata.name}`)
+      await eventually('the node has a new one', async () => {
+        const pods = (await reader.pods()).filter(pod => pod.spec?.nodeName === spec?.nodeName)
+        return pods.length === 1 && pods.every(pod => isReady(pod) && pod.spec?.containers[0]?.image === NEW)
+      })
+      const updated = (await reader.pods()).filter(pod => pod.spec?.containers[0]?.image === NEW)
+      expect(updated).toHaveLength(index + 1)
+    }
+    await reader.see('get ds fluentd --no-headers', /^fluentd +3 +3 +3 +3 +3 /)
+  },
+  { slow: true },
+)
 
 row(
   'a DaemonSet of extensions/v1beta1 waits for its pods to be deleted, and counts its templates',

@@ -210,6 +210,19 @@ describe('no task twice', () => {
     expect((await cluster.pod('web'))?.status?.phase).toBe('Running')
     expect(only(cluster.ecs.running)).toBe(task)
   })
+
+  it('tells two agents of one launch apart that do not know their tasks', async () => {
+    await cluster.create('web')
+    await cluster.pass(1)
+    const first = { agent: 'first', podIPs: ['10.0.0.7'] }
+    const second = { agent: 'second', podIPs: ['10.0.0.8'] }
+    expect((await cluster.report('web', { ...first, sequence: 1, wantsPlan: true })).status).toBe(200)
+    // The first to say what its containers do is the one that stays.
+    expect((await cluster.report('web', { ...first, sequence: 2, containers: [running] })).status).toBe(200)
+    expect((await cluster.report('web', { ...second, sequence: 3, wantsPlan: true })).status).toBe(410)
+    expect((await cluster.report('web', { ...second, sequence: 9, containers: [running] })).status).toBe(410)
+    expect((await cluster.pod('web'))?.status?.podIP).toBe('10.0.0.7')
+  })
 })
 
 describe('deletion', () => {

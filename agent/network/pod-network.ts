@@ -49,6 +49,8 @@ const LONGEST_PAUSE_MS = 120_000
 /** After the pod is out of its Services: until every other agent knows. And when that takes too long. */
 const DRAIN_REST_MS = 400
 const DRAIN_LIMIT_MS = 3_000
+/** So many Services are listened for unasked; those that the pod has looked up by name come on top. A listener costs some kilobytes. */
+const MOST_UNASKED = 200
 /** Where changes are not pushed, an endpoint that refuses is a reason to ask, but not each time. */
 const ASK_AGAIN_MS = 5_000
 
@@ -67,6 +69,7 @@ export class PodNetwork {
   #named: Promise<void> = Promise.resolve()
   #reported: KnownServices = {}
   #restarts = 0
+  #wasReady = false
   #paused = false
   #cancelPause = () => {}
   #askedAt = 0
@@ -120,7 +123,7 @@ export class PodNetwork {
 
   /** Something about the containers changed. */
   step() {
-    if (this.#pod) this.#update()
+    if (this.#pod && this.#options.ready() !== this.#wasReady) this.#update()
   }
 
   /**
@@ -167,6 +170,7 @@ export class PodNetwork {
   }
 
   #update() {
+    this.#wasReady = this.#options.ready()
     this.#listeners.want(this.#spots())
   }
 
@@ -188,9 +192,11 @@ export class PodNetwork {
     if (!reserved.has(443)) yield this.#apiSpot(address, 443)
     const [podIP] = this.#options.podIPs()
     const ready = this.#options.ready()
-    for (const { name, view } of this.#book.all()) {
+    let unasked = 0
+    for (const { name, view, asked } of this.#book.all()) {
+      const isListened = asked || view.clusterIPs.length === 0 || ++unasked <= MOST_UNASKED
       for (const spot of addressesOf(name, view, pod.network)) {
-        if (!reserved.has(spot.port)) yield this.#serviceSpot(name, spot)
+        if (isListened && !reserved.has(spot.port)) yield this.#serviceSpot(name, spot)
       }
       // For pods in which the Service's name leads to its pods: there its port is ours, whatever the container's is.
       for (const { protocol, port, target } of view.own ?? []) {
@@ -227,11 +233,14 @@ export class PodNetwork {
       protocol,
       address,
       port,
-      connection: client =>
-        proxyConnection(client, targets(), {
+      connection: client => {
+        const order = targets()
+        if (order.length === 0) this.#askAgain()
+        proxyConnection(client, order, {
           reached: target => this.#balancer.reached(service, target, seconds()),
           refused: target => this.#refused(target),
-        }),
+        })
+      },
       choose: () => {
         const [target] = targets()
         if (target) this.#balancer.reached(service, target, seconds())
@@ -242,6 +251,11 @@ export class PodNetwork {
 
   #refused(target: Target) {
     this.#balancer.refused(target)
+    this.#askAgain()
+  }
+
+  /** What we know does not lead anywhere; there may be news. */
+  #askAgain() {
     const { clock, pushed, report } = this.#options
     if (pushed() || clock.now() - this.#askedAt < ASK_AGAIN_MS) return
     this.#askedAt = clock.now()
@@ -285,15 +299,15 @@ export class PodNetwork {
       reachable: async (space, name, view) => {
         const service = `${space}/${name}`
         if (service === API_SERVICE) return true
-        // It may just have been learned.
+        if (view.clusterIPs.includes(network.dnsAddress)) return true
+        const addresses = [...addressesOf(service, view, network)]
+        if (addresses.length < view.clusterIPs.length * view.ports.length) return false
+        const isOpen = () => addresses.every(address => this.#listeners.isOpen(spotKey(address)))
+        if (isOpen()) return true
+        // It may just have been learned, or an app has given the port back.
         this.#update()
         await this.#listeners.settled()
-        const addresses = [...addressesOf(service, view, network)]
-        const expected = view.clusterIPs.length * view.ports.length
-        return (
-          view.clusterIPs.includes(network.dnsAddress) ||
-          (addresses.length === expected && addresses.every(address => this.#listeners.isOpen(spotKey(address))))
-        )
+        return isOpen()
       },
       namesOf: address => [
         ...(address === network.api.address ? [`kubernetes.default.svc.${DOMAIN}`] : []),

@@ -91,6 +91,28 @@ describe('news', () => {
     expect(Object.keys((await bench.catalog.news(pod(), { 'other/x': '' })) ?? {})).toContain('default/web')
   })
 
+  it('of a hundred agents within a second cost one look at each collection, whatever they ask for and have', async () => {
+    const bench = new Bench()
+    for (let n = 0; n < 20; n++) await bench.service(`web-${n}`)
+    const first = await bench.catalog.news(pod(), {})
+    let looks = 0
+    for (const method of ['list', 'changes', 'get', 'revision'] as const) {
+      const original = bench.store[method].bind(bench.store) as (...given: unknown[]) => unknown
+      Object.assign(bench.store, {
+        [method]: (...given: unknown[]) => {
+          looks++
+          return original(...given)
+        },
+      })
+    }
+    bench.now += 1_000
+    for (let n = 0; n < 100; n++) {
+      expect(await bench.catalog.news(pod(), versions(first))).toBeUndefined()
+      expect(await bench.catalog.news(pod({ enableServiceLinks: false }), {})).toBeUndefined()
+    }
+    expect(looks).toBe(2)
+  })
+
   it('take names for data', async () => {
     const bench = new Bench()
     expect(await bench.catalog.news(pod(), { 'other/constructor': '', 'constructor/toString': '' })).toEqual({

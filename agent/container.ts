@@ -10,6 +10,7 @@ import {
   TERMINATION_MESSAGE_LIMIT,
   volumePath,
 } from '../shared/pods/agent-protocol.ts'
+import type { Attachable } from './attachable.ts'
 import { after, type Clock, timestamp } from './clock.ts'
 import { CrashLoop, goDuration } from './crash-loop.ts'
 import { Holder, type Refusal, type Usage } from './holder.ts'
@@ -77,6 +78,7 @@ export class Container {
   #onEnd: (() => void)[] = []
   #stopping = false
   #lost = false
+  #attachable: Attachable | undefined
   #cancelRetry = () => {}
 
   constructor(plan: ContainerPlan, pod: PodPlan, context: ContainerContext) {
@@ -146,8 +148,8 @@ export class Container {
   }
 
   /** Where sessions run, while the process does. */
-  get session(): { readonly plan: ContainerPlan; readonly holder: Holder } | undefined {
-    return this.#state.running ? { plan: this.plan, holder: this.#holder } : undefined
+  get session(): { readonly plan: ContainerPlan; readonly holder: Holder; readonly attachable?: Attachable } | undefined {
+    return this.#state.running ? { plan: this.plan, holder: this.#holder, attachable: this.#attachable } : undefined
   }
 
   usage(callback: (usage: Usage) => void) {
@@ -166,6 +168,10 @@ export class Container {
     this.plan = this.#pod.containers.find(({ name }) => name === this.name) ?? this.plan
     if (this.plan.configError !== undefined) return this.#misconfigured(this.plan.configError)
     await this.#holderReady
+    if (this.plan.stdin || this.plan.tty) {
+      const { Attachable } = await import('./attachable.ts')
+      this.#attachable ??= await Attachable.prepare(this.#holder, this.plan)
+    }
     if (this.#stopping) return this.#finish()
     const placed = this.#place()
     if (placed === undefined) return
@@ -178,6 +184,7 @@ export class Container {
       startScript({ ...this.#command(), placed }),
       terminationMessagePath,
       terminationMessagePolicy === 'FallbackToLogsOnError',
+      this.#attachable,
     )
   }
 
@@ -339,6 +346,7 @@ export class Container {
   #over(outcome: Omit<ContainerStateTerminated, 'startedAt' | 'finishedAt'>) {
     const now = this.#context.clock.now()
     this.#stopProbers()
+    this.#attachable?.ended()
     const begun = this.#state.running !== undefined
     if (!begun) {
       this.#pulled()

@@ -1,17 +1,19 @@
 // exec: a command in a container with its streams over the tunnel. The holder runs it; between it and us are fifos in the container's
 // volume, so that whoever is slow makes the other wait and nothing is kept here.
-import { execFile } from 'node:child_process'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import { CHANNEL, FrameReader, frameHead, jsonFrame, type Outcome, type Start, type TerminalSize } from '../shared/pods/tunnel-protocol.ts'
+import { CHANNEL } from '../shared/pods/tunnel-protocol.ts'
 import type { Container } from './container.ts'
+import { makeFifos } from './fifos.ts'
 import { quote, startScript } from './script.ts'
-import { encodeInput, sizeMessage, TerminalOutput, terminalCommand, terminalScript } from './terminal.ts'
+import { SessionStream } from './session-stream.ts'
+import { TerminalOutput, terminalCommand, terminalScript } from './terminal.ts'
 
 /** What a process has left behind may hold its output open; so long after the process' own end it gets to say something more. */
 const SILENCE_MS = 300
 /** A terminal should have its size before its program looks; clients send it first of all. */
 const SIZE_MS = 200
+const END_OF_TRANSMISSION = Buffer.of(4)
 
 export async function serveExec(stream: ServerHttp2Stream, containers: readonly Container[]): Promise<void> {
   const session = new SessionStream(stream)
@@ -35,7 +37,11 @@ export async function serveExec(stream: ServerHttp2Stream, containers: readonly 
     if (start.tty) {
       const size = await session.size(SIZE_MS)
       holder.write(`${file}.cmd`, command)
-      holder.write(`${file}.tty`, terminalScript({ source: `${file}.cmd`, told: `session ${id}`, ended: `done ${id}`, size }), 0o755)
+      holder.write(
+        `${file}.tty`,
+        terminalScript({ source: `${file}.cmd`, told: `session ${id}`, ended: `echo "done ${id} $?" >&4`, size }),
+        0o755,
+      )
       holder.write(`${file}.err`, '', 0o666)
       holder.write(file, terminalCommand(`${file}.tty`))
     } else holder.write(file, command)
@@ -48,10 +54,14 @@ export async function serveExec(stream: ServerHttp2Stream, containers: readonly 
       ended.resolve(137)
     })
     const screen = start.tty ? new TerminalOutput() : undefined
-    const done = [session.copy(output, CHANNEL.stdout, screen), ...(errors ? [session.copy(errors, CHANNEL.stderr)] : [])]
-    session.feed(input, start)
+    const copies = [copy(session, output, CHANNEL.stdout, screen), ...(errors ? [copy(session, errors, CHANNEL.stderr)] : [])]
+    session.feed(input, start.tty, () => {
+      // A terminal does not end with its input; a program on it is told as a person would.
+      if (start.tty) input?.write(END_OF_TRANSMISSION)
+      else input?.end()
+    })
     const exitCode = await ended.promise
-    await Promise.all(done.map(copying => copying.rest(SILENCE_MS)))
+    await Promise.all(copies.map(one => one.rest(SILENCE_MS)))
     const why = screen?.started === false ? holder.read(`${file}.err`, 1024) : ''
     session.end(why === '' ? { exitCode } : { error: `no terminal could be made: ${why}` })
     for (const socket of [input, output, errors]) socket?.destroy()
@@ -76,133 +86,37 @@ function refusals(command: string): string {
 `
 }
 
-/** Node has no call for it. */
-export function makeFifos(paths: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    execFile('mkfifo', ['-m', '0666', ...paths], error => (error ? reject(error) : resolve()))
+/** What comes from the process, until there is no more. `rest`: until nothing has come for so long, or it has ended. */
+function copy(
+  session: SessionStream,
+  source: Socket,
+  channel: number,
+  screen?: TerminalOutput,
+): { rest(silenceMs: number): Promise<void> } {
+  let heard = () => {}
+  source.on('data', (chunk: Buffer) => {
+    heard()
+    if (session.write(channel, screen ? screen.push(chunk) : chunk)) return
+    source.pause()
+    session.drained(() => source.resume())
   })
-}
-
-/** Frames on one stream of the tunnel. */
-export class SessionStream {
-  readonly start: Promise<Start>
-  readonly #stream: ServerHttp2Stream
-  readonly #size = Promise.withResolvers<TerminalSize | undefined>()
-  /** What has come before somebody takes it; the stream's window bounds it. */
-  readonly #held: [channel: number, payload: Buffer][] = []
-  #frame: (channel: number, payload: Buffer) => void = (channel, payload) => void this.#held.push([channel, payload])
-
-  constructor(stream: ServerHttp2Stream) {
-    this.#stream = stream
-    const start = Promise.withResolvers<Start>()
-    this.start = start.promise
-    const reader = new FrameReader((channel, payload) => {
-      if (channel === CHANNEL.start) {
-        // What follows waits for whoever takes it.
-        stream.pause()
-        start.resolve(JSON.parse(payload.toString()) as Start)
-      } else if (channel === CHANNEL.resize) {
-        const size = JSON.parse(payload.toString()) as TerminalSize
-        this.#size.resolve(size)
-        this.#frame(channel, payload)
-      } else this.#frame(channel, payload)
-    })
-    stream.on('data', (chunk: Buffer) => {
-      try {
-        reader.push(chunk)
-      } catch (error) {
-        stream.destroy(error instanceof Error ? error : undefined)
-      }
-    })
-    stream.on('close', () => {
-      start.reject(new Error('the client has gone'))
-      this.#size.resolve(undefined)
-    })
-  }
-
-  refuse(status: number, message: string): void {
-    this.#stream.respond({ ':status': status, 'content-type': 'text/plain' })
-    this.#stream.end(message)
-    this.#stream.resume()
-  }
-
-  accept(): void {
-    this.#stream.respond({ ':status': 200 })
-  }
-
-  /** The size that the client sends first, if it does so soon. */
-  async size(withinMs: number): Promise<TerminalSize | undefined> {
-    const timer = setTimeout(() => this.#size.resolve(undefined), withinMs)
-    this.#stream.resume()
-    const size = await this.#size.promise
-    this.#stream.pause()
-    clearTimeout(timer)
-    return size
-  }
-
-  /** Standard input to the process; for a terminal sizes as well. */
-  feed(input: Socket | undefined, { tty }: Start): void {
-    const stream = this.#stream
-    this.#frame = (channel, payload) => {
-      if (!input || input.destroyed || !input.writable) return
-      if (channel === CHANNEL.endOfInput) {
-        // A terminal does not end with its input; a program on it is told as a person would.
-        if (tty) input.write(Buffer.of(4))
-        else input.end()
-        return
-      }
-      const bytes =
-        channel === CHANNEL.stdin
-          ? tty
-            ? encodeInput(payload)
-            : payload
-          : channel === CHANNEL.resize && tty
-            ? sizeMessage(JSON.parse(payload.toString()) as TerminalSize)
-            : undefined
-      if (!bytes || bytes.length === 0 || input.write(bytes)) return
-      stream.pause()
-      input.once('drain', () => stream.resume())
-      input.once('close', () => stream.resume())
-    }
-    for (const [channel, payload] of this.#held) this.#frame(channel, payload)
-    stream.resume()
-  }
-
-  /** What comes from the process, until there is no more. */
-  copy(source: Socket, channel: number, screen?: TerminalOutput): { rest(silenceMs: number): Promise<void> } {
-    const stream = this.#stream
-    let heard = () => {}
-    source.on('data', (chunk: Buffer) => {
-      heard()
-      const bytes = screen ? screen.push(chunk) : chunk
-      if (bytes.length === 0 || stream.destroyed || !stream.writable) return
-      stream.write(frameHead(channel, bytes.length))
-      if (stream.write(bytes)) return
-      source.pause()
-      stream.once('drain', () => source.resume())
-    })
-    const ended = new Promise<void>(resolve => source.on('close', () => resolve()))
-    return {
-      rest: silenceMs =>
-        new Promise<void>(resolve => {
-          let timer: NodeJS.Timeout
-          const done = () => {
-            clearTimeout(timer)
-            resolve()
-          }
-          heard = () => {
-            clearTimeout(timer)
-            // While the client is behind there is something left to say.
-            timer = setTimeout(() => (source.isPaused() ? heard() : done()), silenceMs)
-          }
-          heard()
-          void ended.then(done)
-        }),
-    }
-  }
-
-  end(outcome: Outcome): void {
-    if (!this.#stream.destroyed && this.#stream.writable) this.#stream.end(jsonFrame(CHANNEL.outcome, outcome))
-    this.#stream.resume()
+  const ended = new Promise<void>(resolve => source.on('close', () => resolve()))
+  return {
+    rest: silenceMs =>
+      new Promise<void>(resolve => {
+        let timer: NodeJS.Timeout
+        const done = () => {
+          clearTimeout(timer)
+          heard = () => {}
+          resolve()
+        }
+        heard = () => {
+          clearTimeout(timer)
+          // While the client is behind there is something left to say.
+          timer = setTimeout(() => (source.isPaused() ? heard() : done()), silenceMs)
+        }
+        heard()
+        void ended.then(done)
+      }),
   }
 }

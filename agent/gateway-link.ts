@@ -5,6 +5,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { SESSIONS_HOLD_SECONDS, SESSIONS_PATH } from '../shared/pods/tunnel-protocol.ts'
 import { after, type Clock } from './clock.ts'
 import type { Container } from './container.ts'
+import type { Tunnel } from './tunnel.ts'
 
 export interface GatewayLinkOptions {
   readonly token: string
@@ -26,6 +27,7 @@ export class GatewayLink {
   #running = false
   #closed = false
   #hangUp = () => {}
+  #tunnel: Tunnel | undefined
 
   constructor(options: GatewayLinkOptions) {
     this.#options = options
@@ -39,9 +41,11 @@ export class GatewayLink {
     if (!this.#running && url !== undefined && !this.#closed) void this.#run()
   }
 
-  close() {
+  /** Takes no more sessions. Resolves when those that run have been told how they ended. */
+  async close(): Promise<void> {
     this.#closed = true
     this.#hangUp()
+    await this.#tunnel?.idle()
   }
 
   async #run() {
@@ -51,8 +55,9 @@ export class GatewayLink {
       const url = this.#url
       try {
         if (await this.#wanted(url)) {
-          const { serveTunnel } = await import('./tunnel.ts')
-          await serveTunnel({ ...this.#options, url })
+          const { openTunnel } = await import('./tunnel.ts')
+          this.#tunnel = await openTunnel({ ...this.#options, url })
+          await this.#tunnel.ended
         }
         retry = FIRST_RETRY_MS
       } catch (error) {

@@ -1,14 +1,15 @@
 # The holder: entry point of every app container of a pod. It runs the user's process when the agent orders it, in place, as often
 # as the agent says, as the container's own user and inside its limits. It is the only thing of ours in a user's container.
 #
-#   agent --ctl-->    hello GRACE | start N TAIL PATH | signal NAME PID | kill PID | exec ID | stat | end CODE
+#   agent --ctl-->    hello GRACE | start N MODE PATH | signal NAME PID | kill PID | exec ID | stat | end CODE
 #   agent <--report-- ready | started N PID | failed N WHY | exited N CODE OOM | session ID PID | done ID CODE | stat ...
 #
 # Both are fifos in this container's own volume; a third, alive, is only held open, by nobody but the holder, so that the agent sees it
 # end. As long as the agent lives it keeps ctl open; end of file means that it is gone, and
 # with it the pod: the user's process gets TERM, its grace, and KILL. A report is one short line, so that writers never mix.
 #
-# PATH is where the user's process leaves its termination message; TAIL is 1 when the end of its output may stand in for that.
+# PATH is where the user's process leaves its termination message. MODE begins with 1 when the end of its output may stand in for that,
+# with 0 otherwise; an a follows when clients may attach, and a t when it is to have a terminal.
 # WHY is notfound, nofile, denied, directory, place:PATH. OOM is how many out-of-memory kills the cgroup counted during the attempt.
 Z=${ZEROPLANE_DIR:-/.zeroplane}
 B=$Z/busybox
@@ -132,39 +133,68 @@ apart() {
   )
 }
 
-# N, TAIL PATH, the holder's own process id
+# Copies what comes through a fifo to our own output and to another fifo, which the agent always reads. Behind a terminal it begins with
+# what telnetd says to its peer, and the mark of the script that it runs (agent/terminal.ts).
+spread() {
+  if [ "$2" = terminal ]; then
+    while read -r line; do
+      case $line in *"$mark"*) break ;; esac
+    done
+  fi
+  exec "$B" tee "$Z/$1"
+}
+
+# N, MODE PATH, the holder's own process id
 attempt() {
   holder=$3
-  tail=${2%% *}
+  mode=${2%% *}
   path=${2#* }
   told="started $1"
   oom_kills
   before=$found
   for file in refused message tail; do : >"$Z/$file"; done
-  # Where the task's containers do not share these files with the agent, each has its own, if its user may write there.
-  for file in resolv.conf hosts; do
-    [ -f "$Z/$file" ] && [ -w "/etc/$file" ] && ! "$B" cmp -s "$Z/$file" "/etc/$file" && "$B" cat "$Z/$file" >"/etc/$file"
-  done 2>/dev/null
   # Where the image has no such file it is made here, if the user may.
   [ -e "$path" ] || { true >"$path"; } 2>/dev/null
   # The log reader tells attempts apart by these lines (shared/pods/log-lines.ts).
   echo "##zeroplane attempt $1##"
-  keeper=
-  # The shell would say "Killed" where the user's process says its own.
-  exec 8>&2 2>/dev/null
-  if [ "$tail" = 1 ]; then
+  keepers=
+  # 7 and 8 are what the user's process has for 1 and 2. Ours is silent: the shell would say "Killed" where the process says its own.
+  exec 7>&1 8>&2 2>/dev/null
+  case $mode in 1*)
     "$B" awk -v out="$Z/tail" '{ print; fflush(); ring[NR % 80] = $0 }
-      END { for (i = NR > 80 ? NR - 79 : 1; i <= NR; i++) print ring[i % 80] > out }' <"$Z/log" 4>&- 8>&- &
-    keeper=$!
-    (. "$Z/start") 5>"$Z/refused" >"$Z/log" 2>&1 8>&-
-  else
-    (. "$Z/start") 5>"$Z/refused" 2>&8 8>&-
-  fi
+      END { for (i = NR > 80 ? NR - 79 : 1; i <= NR; i++) print ring[i % 80] > out }' <"$Z/log" 4>&- 7>&- 8>&- &
+    keepers=$!
+    exec 7>"$Z/log" 8>&7
+    ;;
+  esac
+  case $mode in
+  *a*)
+    case $mode in
+    *t)
+      mark=$(printf '\036')
+      spread attach.out terminal <"$Z/attach.1" >&7 4>&- 7>&- 8>&- &
+      keepers="$keepers $!"
+      exec 7>"$Z/attach.1"
+      ;;
+    *)
+      spread attach.out <"$Z/attach.1" >&7 4>&- 7>&- 8>&- &
+      keepers="$keepers $!"
+      spread attach.err <"$Z/attach.2" >&8 4>&- 7>&- 8>&- &
+      keepers="$keepers $!"
+      exec 7>"$Z/attach.1" 8>"$Z/attach.2"
+      ;;
+    esac
+    (. "$Z/start") 5>"$Z/refused" <"$Z/attach.in" >&7 2>&8 7>&- 8>&-
+    ;;
+  *) (. "$Z/start") 5>"$Z/refused" >&7 2>&8 7>&- 8>&- ;;
+  esac
   code=$?
-  if [ -n "$keeper" ]; then
-    # It ends by itself when the last writer is gone; a writer that was left behind gets half a second.
-    ("$B" sleep 0.5 && kill $keeper) 4>&- 2>/dev/null &
-    wait $keeper
+  case $mode in *t) read -r code <"$Z/code" || code=137 ;; esac
+  exec 7>&- 8>&-
+  if [ -n "$keepers" ]; then
+    # They end by themselves when the last writer is gone; a writer that was left behind gets half a second.
+    ("$B" sleep 0.5 && kill $keepers) 4>&- &
+    wait $keepers
   fi
   why=
   read -r why pid <"$Z/refused"

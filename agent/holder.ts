@@ -98,9 +98,16 @@ export class Holder {
   }
 
   /** With `keepTail` the end of the output is kept in the file `tail`. The termination message, if any, is in `message` at the end. */
-  start(attempt: number, script: string, messagePath: string, keepTail: boolean) {
-    this.write('start', script)
-    this.#say(`start ${attempt} ${keepTail ? 1 : 0} ${messagePath.replaceAll('\n', ' ')}`)
+  start(
+    attempt: number,
+    script: string,
+    messagePath: string,
+    keepTail: boolean,
+    attachable?: { begin(attempt: number, script: string): string },
+  ) {
+    const mode = attachable?.begin(attempt, script) ?? ''
+    if (mode === '') this.write('start', script)
+    this.#say(`start ${attempt} ${keepTail ? 1 : 0}${mode} ${messagePath.replaceAll('\n', ' ')}`)
   }
 
   /** To the user's process alone, as a container runtime does. */
@@ -157,11 +164,11 @@ export class Holder {
   }
 
   /** One of our own fifos in the volume, which nobody has put something else in the place of. */
-  fifo(name: string, direction: 'read' | 'write'): Socket {
-    const reads = direction === 'read'
-    // For writing it is opened for both: that does not wait for a reader, and is the reader's end of file once it is closed.
-    const fd = this.#openChecked(name, reads ? constants.O_RDONLY : constants.O_RDWR, isFifo)
-    const socket = new Socket({ fd, readable: reads, writable: !reads })
+  fifo(name: string, use: 'read' | 'read on' | 'write'): Socket {
+    // Opened for both, it neither waits for the other side nor finds the end of file when that has gone ("read on"). What writes is the
+    // last to hold it for writing, so that closing it is the reader's end of file.
+    const fd = this.#openChecked(name, use === 'read' ? constants.O_RDONLY : constants.O_RDWR, isFifo)
+    const socket = new Socket({ fd, readable: use !== 'write', writable: use === 'write' })
     socket.on('error', () => socket.destroy())
     return socket
   }

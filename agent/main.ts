@@ -74,6 +74,9 @@ let interrupted = false
 /** Tells ECS, and through it the control plane, that this was not the pod's own end. */
 const INTERRUPTED = 75
 
+/** Connections that nobody ends are cut off after this. */
+const LAST_WORDS_MS = 2_000
+
 const interrupt = () => {
   if (pod.finished) return
   if (!pod.planned) return leave(() => 143, INTERRUPTED)
@@ -89,9 +92,9 @@ const leave = (code: (index: number) => number, own = 0) => {
   })
   link.close()
   network.close()
-  gateway.close()
-  // Time for the holders to go first, so that ECS sees their exit codes and not its own kill.
-  setTimeout(() => process.exit(own), 150)
+  // Time for the holders to go first, so that ECS sees their exit codes and not its own kill; and for who is attached to hear the end.
+  const told = Promise.race([gateway.close(), new Promise(resolve => setTimeout(resolve, LAST_WORDS_MS))])
+  setTimeout(() => void told.then(() => process.exit(own)), 150)
 }
 
 const link = new Link({

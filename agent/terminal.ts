@@ -15,7 +15,7 @@ export interface TerminalProgram {
   readonly source: string
   /** How its process is reported: "session 3". */
   readonly told: string
-  /** How its end is reported: "done 3" and the exit code. */
+  /** Shell that tells of its end; $? is its exit code. */
   readonly ended: string
   readonly size?: TerminalSize
 }
@@ -39,7 +39,7 @@ echo '${MARK}'
 trap : INT QUIT
 told='${told}'
 (. "$Z/${source}")
-echo "${ended} $?" >&4
+${ended}
 `
 }
 

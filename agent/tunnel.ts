@@ -16,8 +16,14 @@ export interface TunnelOptions {
 
 const CONNECT_MS = 10_000
 
-/** Resolves when the tunnel has ended. @throws Error when there is none to be had */
-export async function serveTunnel(options: TunnelOptions): Promise<void> {
+export interface Tunnel {
+  readonly ended: Promise<void>
+  /** Resolves when no session is open. */
+  idle(): Promise<void>
+}
+
+/** @throws Error when there is none to be had */
+export async function openTunnel(options: TunnelOptions): Promise<Tunnel> {
   const socket = await dial(options)
   const { performServerHandshake } = await import('node:http2')
   const session = performServerHandshake(socket, {
@@ -27,14 +33,28 @@ export async function serveTunnel(options: TunnelOptions): Promise<void> {
   // The gateway pings: silence means that it is gone.
   session.setTimeout(3 * PING_SECONDS * 1000, () => session.destroy())
   session.on('error', error => options.log(`tunnel: ${error.message}`))
+  let streams = 0
+  let rest = () => {}
   session.on('stream', (stream, headers) => {
+    streams++
+    stream.on('close', () => {
+      if (--streams === 0) rest()
+    })
     stream.on('error', () => {})
     serve(stream, headers as IncomingHttpHeaders, options).catch(error => {
       options.log(`session: ${error instanceof Error ? error.message : error}`)
       stream.destroy()
     })
   })
-  await new Promise<void>(resolve => session.on('close', () => resolve()))
+  return {
+    ended: new Promise<void>(resolve => session.on('close', () => resolve())),
+    idle: () =>
+      new Promise<void>(resolve => {
+        if (streams === 0 || session.destroyed) return resolve()
+        rest = resolve
+        session.on('close', () => resolve())
+      }),
+  }
 }
 
 function dial({ url, token, ca }: TunnelOptions): Promise<Duplex> {
@@ -67,6 +87,10 @@ async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, { 
     case '/exec': {
       const { serveExec } = await import('./exec-session.ts')
       return serveExec(stream, containers())
+    }
+    case '/attach': {
+      const { serveAttach } = await import('./attach-session.ts')
+      return serveAttach(stream, containers())
     }
     case '/portforward': {
       const { servePort } = await import('./port-session.ts')

@@ -118,6 +118,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     },
     handle(request, response) {
       const path = pathOf(request)
+      if (request.headers.upgrade !== undefined) closeAtEnd(response)
       if (path === HEALTH_PATH) {
         response.writeHead(200, { 'content-type': 'text/plain' }).end('ok')
         return true
@@ -141,6 +142,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       }, FAREWELL_MS)
     },
   }
+}
+
+/**
+ * kubectl of 2021 asks to upgrade with everything that it sends after an attach, watches too, and to end such an answer it reads to its
+ * end, which a watch has not for minutes; unless the answer is one that ends with its connection.
+ */
+function closeAtEnd(response: ServerResponse): void {
+  response.shouldKeepAlive = false
+  response.useChunkedEncodingByDefault = false
 }
 
 /** Without a body: what is upgraded has none. */

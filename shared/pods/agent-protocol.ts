@@ -173,6 +173,10 @@ export interface ContainerPlan {
   readonly livenessProbe?: Probe
   readonly readinessProbe?: Probe
   readonly lifecycle?: Lifecycle
+  /** Clients may attach, and type; the process' input is held open for them, for the first one alone with stdinOnce. */
+  readonly stdin?: boolean
+  readonly stdinOnce?: boolean
+  readonly tty?: boolean
   /** Named ports, for probes and hooks that name one. */
   readonly ports: readonly { readonly name?: string; readonly containerPort: number }[]
   /** From an earlier launch of the same pod, so that counting goes on. */

@@ -430,6 +430,19 @@ describe('the agent', () => {
     expect(bench.events).toContain('Normal Killing: Stopping container app')
   })
 
+  it('starts processes and probes with no signal ignored or blocked', async () => {
+    const told = (name: string) => join(bench.folder, name)
+    const tell = (name: string) => `grep -E "^Sig(Ign|Blk)" /proc/self/status >${told(name)}.new && mv ${told(name)}.new ${told(name)}`
+    await bench.start(
+      app({
+        ...sh(`${tell('process')}; exec sleep 60`),
+        readinessProbe: { exec: { command: ['sh', '-c', tell('probe')] }, periodSeconds: 1 },
+      }),
+    )
+    await until(async () => (await bench.container())?.ready && existsSync(told('process')))
+    for (const name of ['process', 'probe']) expect(readFileSync(told(name), 'utf8')).toMatch(/^SigBlk:\t0+\nSigIgn:\t0+\n$/)
+  })
+
   it('kills what does not end in time', async () => {
     await bench.start({ terminationGracePeriodSeconds: 1, ...app(sh(`trap '' TERM; echo deaf; while :; do sleep 0.05; done`)) })
     await until(() => bench.output.get('app')?.includes('deaf'))

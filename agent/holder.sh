@@ -122,6 +122,7 @@ refuse() {
 # Everything that the attempt left behind. Where the holder is process 1 we may say -1: it spares process 1 and the caller.
 sweep() {
   if [ "$holder" -eq 1 ]; then kill -9 -1; else kill -9 -"$1"; fi 2>/dev/null
+  return 0
 }
 
 # Goes on elsewhere with what the arguments say. Not by &: a shell without job control has its background processes ignore INT and QUIT,
@@ -197,8 +198,8 @@ attempt() {
     wait $keepers
   fi
   why=
-  read -r why pid <"$Z/refused"
-  [ "$why" = - ] && why= && sweep "$pid"
+  read -r why <"$Z/refused"
+  case $why in "- "*) sweep "${why#- }" && why= ;; esac
   # The last line may lack its newline; an empty one before this is not shown.
   echo
   echo "##zeroplane end $1##"

@@ -108,9 +108,9 @@ function subresourcesOf({ definition, kind, apiVersion }: Endpoint): Subresource
 }
 
 const verbsOf = ({ definition }: Endpoint) => definition.verbs ?? ALL_VERBS
-/** By its own group alone: `kubectl get all` would show an object once for each group that serves it, and `get rs` warn that it might. */
-const nicknamesOf = ({ definition: { shortNames, categories, group }, group: servedBy }: Endpoint) =>
-  servedBy !== group ? {} : { ...(shortNames && { shortNames }), ...(categories && { categories }) }
+/** By today's groups alone: `kubectl get all` would show an object once for each group that serves it, and `get rs` warn that it might. */
+const nicknamesOf = ({ definition: { shortNames, categories }, group }: Endpoint) =>
+  LAST.includes(group) ? {} : { ...(shortNames && { shortNames }), ...(categories && { categories }) }
 const isStored = ({ definition }: Endpoint) => definition.virtual === undefined && definition.virtualList === undefined
 
 /** The kind's identity in its storage version, shortened: clients see by it whether versions share objects. */

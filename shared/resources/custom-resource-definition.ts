@@ -25,6 +25,7 @@ export default defineResource<CustomResourceDefinition>({
   namespaced: false,
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],
+  storedUpstreamAs: 'apiextensions.k8s.io/v1beta1',
   versions: [
     {
       version: 'v1',

@@ -26,7 +26,7 @@ export interface ContainerContext {
   freshPlan(): Promise<PodPlan>
   /** Something that the next report says differently. */
   changed(): void
-  event(type: 'Normal' | 'Warning', reason: string, message: string, container: string): void
+  event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void
   /** What the container's image says about its process. */
   image(container: string): ImageDefaults
   /** A container is about to run, for the first time or again. */
@@ -52,6 +52,7 @@ const HOOK_TIMEOUT_MS = 3_600_000
 /** kubelet gives a process this long after preStop, even if the hook took all the grace there was. */
 const LEAST_GRACE_MS = 2_000
 const SETUP_POLL_MS = 15
+const SETUP_RETRY_MS = 1000
 const FALLBACK_MESSAGE_LIMIT = 2048
 
 /** idle: has not run, or may run again; active: from being prepared until its process has ended; backoff: waits to run again; ended: for good. */
@@ -75,6 +76,7 @@ export class Container {
   #startedAt = 0
   #probers: Prober[] = []
   #holderReady: Promise<void>
+  #unmounted = ''
   #onEnd: (() => void)[] = []
   #stopping = false
   #lost = false
@@ -254,7 +256,14 @@ export class Container {
 
   #open() {
     // Setup runs beside us; it takes some tens of milliseconds.
-    if (!this.#holder.open(this.#pod.terminationGracePeriodSeconds)) after(this.#context.clock, SETUP_POLL_MS, () => this.#open())
+    if (this.#holder.open(this.#pod.terminationGracePeriodSeconds)) return
+    const problem = this.#holder.unmounted
+    // One of them tells it for the pod.
+    if (problem !== '' && problem !== this.#unmounted) {
+      if (this.#pod.containers[0]?.name === this.name) this.#context.event('Warning', 'FailedMount', problem)
+      this.#unmounted = problem
+    }
+    after(this.#context.clock, problem === '' ? SETUP_POLL_MS : SETUP_RETRY_MS, () => this.#open())
   }
 
   async #begun() {

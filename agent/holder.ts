@@ -97,6 +97,11 @@ export class Holder {
     this.write(`file-${index}`, readFileSync(file), mode & 0o7777, { uid, gid })
   }
 
+  /** What setup waits for before any container begins; empty when it does not. */
+  get unmounted(): string {
+    return this.read('unmounted', LONGEST_LINE).trim()
+  }
+
   /** With `keepTail` the end of the output is kept in the file `tail`. The termination message, if any, is in `message` at the end. */
   start(
     attempt: number,

@@ -28,6 +28,18 @@ export interface TaskMounts {
   readonly containers: ReadonlyMap<string, readonly MountPoint[]>
   /** What setup gives modes to, and the agent writes. */
   readonly prepared: readonly MountPoint[]
+  /** What setup looks at before anything is mounted. */
+  readonly checks: readonly HostCheck[]
+}
+
+/** A hostPath whose type says what has to be there. Its folder is mounted in setup. */
+export interface HostCheck {
+  readonly volume: string
+  readonly type: string
+  readonly path: string
+  readonly mount: MountPoint
+  /** Where setup sees it. */
+  readonly place: string
 }
 
 export interface MountInput {
@@ -50,6 +62,7 @@ export function taskMounts(pod: Pod, { mounts, sources, subPoints, onInstance }:
   const volumes = new Map<string, TaskVolume>()
   const containers = new Map<string, MountPoint[]>()
   const prepared = new Map<string, MountPoint>()
+  const checks: HostCheck[] = []
   for (const { name } of pod.spec.volumes ?? []) {
     const source = sources.get(name)!
     const own = mounts.filter(({ volume }) => volume === name)
@@ -66,6 +79,11 @@ export function taskMounts(pod: Pod, { mounts, sources, subPoints, onInstance }:
       const path = volumePath(subPath === '' ? folder : subFolder(folder, subPath))
       prepared.set(path, { sourceVolume: add(subPath), containerPath: path })
       return path
+    }
+    if (source.kind === 'host' && onInstance && UNCHECKED.indexOf(source.type ?? '') < 0) {
+      const check = hostCheck(name, source.path, source.type!, checks.length)
+      volumes.set(check.mount.sourceVolume, { name: check.mount.sourceVolume, hostPath: dirname(source.path) })
+      checks.push(check)
     }
     const isOurs = source.kind === 'written' || source.kind === 'emptyDir'
     // Nobody may need all of an emptyDir; the agent writes all of what it writes.
@@ -91,8 +109,19 @@ export function taskMounts(pod: Pod, { mounts, sources, subPoints, onInstance }:
       }
     }
   }
-  return { volumes: [...volumes.values()], containers, prepared: [...prepared.values()] }
+  return { volumes: [...volumes.values()], containers, prepared: [...prepared.values()], checks }
 }
+
+/** Docker makes a folder of what is not there. */
+const UNCHECKED = ['', 'DirectoryOrCreate']
+
+function hostCheck(volume: string, path: string, type: string, index: number): HostCheck {
+  const folder = `/host/${index}`
+  const mount = { sourceVolume: `host-${index}`, containerPath: folder, readOnly: type === 'FileOrCreate' ? undefined : true }
+  return { volume, type, path, mount, place: join(folder, path.slice(path.lastIndexOf('/') + 1)) }
+}
+
+const dirname = (path: string) => path.slice(0, path.lastIndexOf('/')) || '/'
 
 const isBelow = (path: string, folder: string) => path !== folder && (folder === '' || path.startsWith(`${folder}/`))
 const join = (folder: string, rest: string) => (rest === '' ? folder : `${folder.replace(/\/$/, '')}/${rest}`)

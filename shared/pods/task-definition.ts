@@ -96,10 +96,13 @@ function setup(pod: Pod, containers: readonly PodContainer[], mounts: TaskMounts
     image: settings.agentImage,
     essential: false,
     entryPoint: ['/bin/busybox', 'sh', '/zeroplane/setup.sh'],
-    command: [group === undefined ? '-' : String(group)],
+    command: [
+      group === undefined ? '-' : String(group),
+      ...mounts.checks.flatMap(({ volume, type, path, place }) => [volume, type, path, place]),
+    ],
     user: '0',
     memoryReservation: SETUP_RESERVATION,
-    mountPoints: allMounts(containers, mounts),
+    mountPoints: [...allMounts(containers, mounts), ...mounts.checks.map(({ mount }) => mount)],
     logConfiguration: logs(settings),
   }
 }

@@ -8,7 +8,7 @@ export type VolumeSource =
   | { readonly kind: 'emptyDir'; readonly medium?: string; readonly sizeLimit?: string | number }
   /** By the agent. `secret`: it shall not touch a disk where there is another way. */
   | { readonly kind: 'written'; readonly secret: boolean }
-  | { readonly kind: 'host'; readonly path: string }
+  | { readonly kind: 'host'; readonly path: string; readonly type?: string }
   | {
       readonly kind: 'nfs'
       readonly server: string
@@ -45,7 +45,7 @@ export function volumeSource(pod: Pod, volume: Volume, claims: Claims): VolumeSo
       volume.secret !== undefined || (volume.projected?.sources ?? []).some(source => source.secret ?? source.serviceAccountToken)
     return { kind: 'written', secret }
   }
-  if (hostPath) return { kind: 'host', path: hostPath.path }
+  if (hostPath) return { kind: 'host', path: hostPath.path, type: hostPath.type }
   if (nfs) return { kind: 'nfs', server: nfs.server, path: nfs.path, options: [], readOnly: nfs.readOnly ?? false }
   const kind = kindOf(volume)
   if (kind === 'emptyDir') return { kind, medium: emptyDir?.medium, sizeLimit: emptyDir?.sizeLimit }
@@ -72,8 +72,8 @@ function claimed(pod: Pod, name: string, claimName: string, claimReadOnly: boole
 
 function persistent({ metadata: { name }, spec = {} }: PersistentVolume, claimReadOnly: boolean): VolumeSource {
   const { hostPath, local, nfs, csi, mountOptions = [] } = spec
-  if (hostPath) return { kind: 'host', path: hostPath.path }
-  if (local) return { kind: 'host', path: local.path }
+  if (hostPath) return { kind: 'host', path: hostPath.path, type: hostPath.type }
+  if (local) return { kind: 'host', path: local.path, type: 'Directory' }
   if (nfs) return { kind: 'nfs', server: nfs.server, path: nfs.path, options: mountOptions, readOnly: nfs.readOnly || claimReadOnly }
   if (csi && csi.driver !== EFS_PROVISIONER) throw new MountProblem(setUpFailed(name, unknownDriver(csi.driver)))
   if (csi) {

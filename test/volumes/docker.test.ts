@@ -1,5 +1,5 @@
 // Volumes in real containers: every controller and the provisioner on a store in memory, the embedded ECS and EFS, a Docker Engine.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -48,6 +48,7 @@ describe.skipIf(!available)(
     let manager: Manager
     let client: Client
     let server: Server
+    const store = new MemoryStore()
 
     beforeAll(async () => {
       const { agent } = await ensureImages({ docker, cache: 'node_modules/.cache/zeroplane' })
@@ -59,7 +60,6 @@ describe.skipIf(!available)(
       const sdk = { endpoint: aws.endpoint, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } }
       const ecs = awsEcs({ cluster: 'zeroplane', client: new ECSClient(sdk) })
       const accessPoints = efsAccessPoints(new EFSClient(sdk))
-      const store = new MemoryStore()
       const machinery = openCluster({ store })
       client = clientFor(machinery, SYSTEM, 'test')
       const extraRoutes = [agentRoute({ machinery, ecs: () => ecs, holdSeconds: 20, log: silent })]
@@ -180,6 +180,21 @@ describe.skipIf(!available)(
       writeFileSync(join(host, 'b'), 'changed\n')
       const single = [{ name: 'host', mountPath: '/etc/b', subPath: 'b', readOnly: true }]
       expect(await run('single', { containers: [say('cat /etc/b', single)], volumes: [volumes[1]!] })).toEqual(['changed\n'])
+    })
+
+    it('a path of the host is waited for, when its type wants it to be there', async () => {
+      const path = join(folder, 'absent')
+      const volumes = [{ name: 'host', hostPath: { path, type: 'Directory' } }]
+      const ended = run('patient', { containers: [say('cat /host/file', [{ name: 'host', mountPath: '/host' }])], volumes })
+      const { items } = await eventually('the pod says what is missing', async () => {
+        const events = await store.list({ group: '', resource: 'events' })
+        const message = `MountVolume.SetUp failed for volume "host" : hostPath type check failed: ${path} is not a directory`
+        return events.items.some(({ object }) => (object as unknown as { message: string }).message === message) && events
+      })
+      expect([items.length > 0, existsSync(path)]).toEqual([true, false])
+      mkdirSync(path)
+      writeFileSync(join(path, 'file'), 'came\n')
+      expect(await ended).toEqual(['came\n'])
     })
 
     it('containers share an emptyDir, its parts and what is in memory; init containers come first', async () => {

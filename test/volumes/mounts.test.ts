@@ -76,7 +76,22 @@ describe('a volume', () => {
     ['hostPath', { hostPath: { path: '/' } }],
     ['local', { local: { path: '/' } }],
   ])('of a PersistentVolume of type %s is that path', async (_, source) => {
-    expect((await mountsOf(one(claim), { objects: bound(source) })).volumes).toEqual([{ name: 'volume-v', hostPath: '/' }])
+    expect((await mountsOf(one(claim), { objects: bound(source) })).volumes).toContainEqual({ name: 'volume-v', hostPath: '/' })
+  })
+
+  it('of a type that wants something to be there is looked at before it is mounted', async () => {
+    const { volumes, checks } = await mountsOf(one({ hostPath: { path: '/run/docker.sock', type: 'Socket' } }))
+    expect(volumes).toContainEqual({ name: 'host-0', hostPath: '/run' })
+    expect(checks).toEqual([
+      {
+        volume: 'v',
+        type: 'Socket',
+        path: '/run/docker.sock',
+        mount: { sourceVolume: 'host-0', containerPath: '/host/0', readOnly: true },
+        place: '/host/0/docker.sock',
+      },
+    ])
+    expect((await mountsOf(one({ hostPath: { path: '/x', type: 'DirectoryOrCreate' } }))).checks).toEqual([])
   })
 
   it('of a PersistentVolume of EFS goes through its access point, on Fargate, too', async () => {

@@ -29,6 +29,7 @@ import { serviceAccountController } from './serviceaccount.ts'
 import { serviceAccountTokenController } from './serviceaccounttoken.ts'
 import { statefulSetController } from './statefulset.ts'
 import { taintEvictionController } from './tainteviction.ts'
+import { tokenCleaner } from './tokencleaner.ts'
 import { ttlAfterFinishedController } from './ttlafterfinished.ts'
 import type { Controller } from './types.ts'
 import { pvcProtectionController, pvProtectionController } from './volumeprotection.ts'
@@ -70,6 +71,7 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
   serviceAccountTokenController,
   statefulSetController,
   taintEvictionController,
+  tokenCleaner,
   ttlAfterFinishedController,
 ]
 

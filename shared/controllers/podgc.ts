@@ -18,14 +18,12 @@ const MOST_FINISHED = 12_500
 const FINISHED = 'finished'
 const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service'
 
-/** When this environment first missed each node. Forgetting costs another quarantine. */
-const missed = new Map<string, number>()
-
 async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
   const { namespace, name: what } = splitKey(key)
   const { about, name } = splitName(what)
   const pods = await context.informer(PODS)
   if (about === 'node') return orphaned(name, context)
+  if (about === 'missed') return missed(name, context)
   if (about === 'finished') return tooMany(context)
   const pod = pods.get(objectKey(namespace, name))?.object as Pod | undefined
   if (pod?.metadata.deletionTimestamp !== undefined && !pod.spec.nodeName) await remove(pod, context)
@@ -34,26 +32,27 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
 
 async function orphaned(name: string, context: ControllerContext): Promise<Outcome | undefined> {
   const node = (await context.informer(NODES)).get(objectKey(undefined, name))?.object as Node | undefined
-  if (node !== undefined && !isOutOfService(node)) {
-    missed.delete(name)
-    return undefined
-  }
+  if (node !== undefined && !isOutOfService(node)) return undefined
   const pods = podsOn(await context.informer(PODS), name)
-  if (node !== undefined || pods.length === 0) {
-    missed.delete(name)
-    await all(
-      pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined),
-      pod => remove(pod, context),
-    )
-    return undefined
-  }
-  const since = missed.get(name) ?? context.now()
-  missed.set(name, since)
-  const left = since + QUARANTINE_MS - context.now()
+  if (pods.length === 0) return undefined
+  // Since when it is missed is in the key, which the queue keeps: whoever is woken knows it.
+  if (node === undefined) return { also: [objectKey(undefined, `missed:${context.now()}:${name}`)] }
+  await all(
+    pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined),
+    pod => remove(pod, context),
+  )
+  return undefined
+}
+
+/** "<since, ms since the epoch>:<node>" */
+async function missed(what: string, context: ControllerContext): Promise<Outcome | undefined> {
+  const colon = what.indexOf(':')
+  const name = what.slice(colon + 1)
+  const left = Number(what.slice(0, colon)) + QUARANTINE_MS - context.now()
   if (left > 0) return { requeueAfter: left / 1000 }
-  if ((await context.client.get(NODES, undefined, name)) !== undefined) return undefined
+  const pods = podsOn(await context.informer(PODS), name)
+  if (pods.length === 0 || (await context.client.get(NODES, undefined, name)) !== undefined) return undefined
   await all(pods, pod => remove(pod, context, { reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' }))
-  missed.delete(name)
   return undefined
 }
 

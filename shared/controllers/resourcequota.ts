@@ -30,7 +30,8 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
       .filter(({ object }) => Object.keys((object as ResourceQuota).spec?.hard ?? {}).some(resource => evaluator.counts(resource)))
     return { also: counting.map(({ object }) => keyOf(object)) }
   }
-  if (target.about === CHARGED) return settled(key, objectKey(namespace, target.name), context.now())
+  if (target.about === CHARGED) return { also: [objectKey(namespace, `${SETTLED}:${settles(context.now())}:${target.name}`)] }
+  if (target.about === SETTLED) return settled(namespace, target.name, context.now())
   const quota = quotas.get(key)?.object as ResourceQuota | undefined
   if (quota === undefined) return undefined
   const hard = quota.spec?.hard ?? {}
@@ -41,18 +42,18 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
 
 /** "<namespace>/charged:<quota>": admission counted something that may not have been stored after all. */
 const CHARGED = 'charged'
+/** "<namespace>/settled:<when, ms since the epoch>:<quota>": by then it has been. The queue keeps the key, and so the time. */
+const SETTLED = 'settled'
 const SETTLE_MS = 5_000
-const settling = new Map<string, number>()
 
-/** Lets some time pass after the last charge, and then has the quota counted anew. */
-function settled(key: string, name: string, now: number): Outcome {
-  const due = settling.get(key)
-  if (due === undefined || due > now) {
-    settling.set(key, due ?? now + SETTLE_MS)
-    return { requeueAfter: ((due ?? now + SETTLE_MS) - now) / 1000 }
-  }
-  settling.delete(key)
-  return { also: [name] }
+/** Some time after the charge; those of a moment share it, and are one piece of work. */
+const settles = (now: number): number => Math.ceil(now / SETTLE_MS + 1) * SETTLE_MS
+
+/** Has the quota counted anew when the time has come. */
+function settled(namespace: string, what: string, now: number): Outcome {
+  const colon = what.indexOf(':')
+  const left = Number(what.slice(0, colon)) - now
+  return left > 0 ? { requeueAfter: left / 1000 } : { also: [objectKey(namespace, what.slice(colon + 1))] }
 }
 
 const nameOf = ({ group, resource }: { readonly group: string; readonly resource: string }) =>

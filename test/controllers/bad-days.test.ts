@@ -4,11 +4,23 @@ import type { Deployment, ReplicaSet } from '../../shared/api/apps/v1.ts'
 import type { CronJob, Job } from '../../shared/api/batch/v1.ts'
 import type { ConfigMap, Pod } from '../../shared/api/core/v1.ts'
 import type { KubeObject } from '../../shared/apimachinery/types.ts'
-import { CONFIG_MAPS, CRON_JOBS, DEPLOYMENTS, JOBS, PODS, REPLICA_SETS, RESOURCE_QUOTAS } from '../../shared/controllers/collections.ts'
+import {
+  CONFIG_MAPS,
+  CRON_JOBS,
+  DEPLOYMENTS,
+  JOBS,
+  NAMESPACES,
+  NODES,
+  PODS,
+  REPLICA_SETS,
+  RESOURCE_QUOTAS,
+  SECRETS,
+} from '../../shared/controllers/collections.ts'
 import { controllers } from '../../shared/controllers/index.ts'
 import { controllerOf } from '../../shared/controllers/owners.ts'
+import { tokenCleaner } from '../../shared/controllers/tokencleaner.ts'
 import { TestCluster } from './cluster.ts'
-import { deployment, job, template } from './objects.ts'
+import { deployment, job, readyNode, template } from './objects.ts'
 
 let cluster: TestCluster
 afterEach(() => cluster.stop())
@@ -227,4 +239,59 @@ test('a CronJob that was away for a thousand runs starts the last one alone', as
   const jobs = await cluster.list<Job>(JOBS)
   expect(jobs.map(({ metadata }) => metadata.name)).toEqual([`c-${Math.floor(cluster.clock.now() / 60_000)}`])
   expect((await cluster.get<CronJob>(CRON_JOBS, 'c')).status?.active?.length).toBe(1)
+})
+
+test('pods of a node that is deleted are kept for 40 s, in case it comes back', async () => {
+  cluster = await TestCluster.start()
+  for (const name of ['gone', 'back'])
+    await cluster.create(NODES, { ...readyNode(name, cluster.clock.now()), metadata: { name, namespace: undefined } })
+  for (const name of ['gone', 'back'])
+    await cluster.create(PODS, { ...bare(`on-${name}`, 'x'), spec: { ...template('x').spec, nodeName: name } })
+  await cluster.calm()
+  for (const name of ['gone', 'back']) await cluster.client.delete(NODES, undefined, name)
+  await cluster.pass(30)
+  await cluster.create(NODES, { ...readyNode('back', cluster.clock.now()), metadata: { name: 'back', namespace: undefined } })
+  const names = async () => (await cluster.pods()).map(({ metadata }) => metadata.name)
+  expect(await names()).toEqual(['on-back', 'on-gone'])
+  await cluster.pass(15)
+  expect(await names()).toEqual(['on-back'])
+  await cluster.pass(3600)
+  expect(cluster.clock.pending).toBe(0)
+})
+
+test('what admission charged and nobody stored is given back', async () => {
+  cluster = await TestCluster.start()
+  await cluster.create(RESOURCE_QUOTAS, { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard: { pods: '5' } } })
+  await cluster.calm()
+  const used = async () => (await cluster.get<KubeObject & { status: { used: object } }>(RESOURCE_QUOTAS, 'q')).status.used
+  expect(await used()).toEqual({ pods: '0' })
+  await cluster.patch(RESOURCE_QUOTAS, 'q', { status: { used: { pods: '3' } } }, 'status')
+  await cluster.pass(2)
+  expect(await used()).toEqual({ pods: '3' })
+  await cluster.pass(10)
+  expect(await used()).toEqual({ pods: '0' })
+  await cluster.pass(60)
+  expect(cluster.clock.pending).toBe(0)
+})
+
+test('bootstrap tokens go when they have ended, or when nobody can tell when they do', async () => {
+  cluster = await TestCluster.start({ controllers: [tokenCleaner] })
+  const encode = (text: string) => Buffer.from(text).toString('base64')
+  const token = (name: string, expiration?: string) =>
+    cluster.create(SECRETS, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'bootstrap.kubernetes.io/token',
+      metadata: { name, namespace: 'kube-system' },
+      data: expiration === undefined ? {} : { expiration: encode(expiration) },
+    })
+  await cluster.client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } })
+  await token('eternal')
+  await token('short', new Date(cluster.clock.now() + 60_000).toISOString())
+  await token('unreadable', 'tomorrow')
+  await cluster.calm()
+  const left = async () => (await cluster.store.list(SECRETS)).items.map(({ object }) => object.metadata.name)
+  expect(await left()).toEqual(['eternal', 'short'])
+  await cluster.pass(70)
+  expect(await left()).toEqual(['eternal'])
 })

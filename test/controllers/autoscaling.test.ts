@@ -247,9 +247,9 @@ describe('without what it needs', () => {
     expect(await size()).toBeGreaterThan(1)
   })
 
-  test('limits hold without any metric', async () => {
+  test('limits hold without any metric, and a target is found in whatever version it is named', async () => {
     await replicaSet('web', 7)
-    await autoscaler('web')
+    await autoscaler('web', { scaleTargetRef: { apiVersion: 'apps/v7', kind: 'ReplicaSet', name: 'web' } })
     await settle()
     expect(await size()).toBe(5)
     expect(await said()).toContain('SuccessfulRescale: New size: 5; reason: Current number of replicas above Spec.MaxReplicas')

@@ -23,9 +23,11 @@ export async function readScale(
   namespace: string | undefined,
   { registry, client }: ControllerContext,
 ): Promise<ScaleTarget> {
-  const endpoint = registry.findKind(apiVersion, kind)
+  const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : ''
+  // A version that is not served any more, or not yet, still names the kind.
+  const endpoint =
+    registry.findKind(apiVersion, kind) ?? [...registry.endpoints()].find(other => other.group === group && other.kind === kind)
   if (endpoint === undefined) {
-    const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : ''
     throw new Error(`no matches for kind ${JSON.stringify(kind)} in group ${JSON.stringify(group)}`)
   }
   if (endpoint.definition.scale === undefined) throw new Error('the server could not find the requested resource')

@@ -1,6 +1,7 @@
 // One cluster, put together: every function that reads or writes objects does it through the same kinds, rules and admission.
 import { certificates } from './admission/certificates.ts'
-import { ADMISSION } from './admission/index.ts'
+import { dynamicAdmission } from './admission/dynamic/index.ts'
+import { admissionChain } from './admission/index.ts'
 import { rbacEscalation } from './admission/rbac-escalation.ts'
 import { createMachinery } from './apimachinery/create-machinery.ts'
 import { CustomKinds } from './apimachinery/custom/kinds.ts'
@@ -21,14 +22,18 @@ export interface ClusterOptions {
   readonly resources?: readonly ResourceDefinition[]
 }
 
-export function openCluster({ store, now, resources = BUILT_IN }: ClusterOptions): Machinery {
+export function openCluster({ store, now = Date.now, resources = BUILT_IN }: ClusterOptions): Machinery {
   const registry = new Registry(resources)
   const rbac = new RbacAuthorizer(store)
   const machinery = createMachinery({
     store,
     registry,
     engines: schemaEngines,
-    admission: [...ADMISSION, rbacEscalation(rbac), certificates(rbac)],
+    admission: [
+      ...admissionChain(dynamicAdmission({ store, registry, engines: schemaEngines, authorizer: rbac, now })),
+      rbacEscalation(rbac),
+      certificates(rbac),
+    ],
     now,
     kinds: machinery => new CustomKinds(machinery),
   })

@@ -11,7 +11,12 @@ import { runtimeClass } from './runtime-class.ts'
 import { serviceAccount } from './service-account.ts'
 import { defaultStorageClass, storageObjectInUseProtection } from './storage.ts'
 
-export const ADMISSION: readonly AdmissionPlugin[] = [
+/** What users configure comes after what is built in, and before anything is counted. */
+export function admissionChain({ mutating, validating }: Record<'mutating' | 'validating', AdmissionPlugin>): readonly AdmissionPlugin[] {
+  return [...BUILT_IN, mutating, validating, resourceQuota]
+}
+
+const BUILT_IN: readonly AdmissionPlugin[] = [
   namespaceLifecycle,
   limitRanger,
   serviceAccount,
@@ -23,5 +28,4 @@ export const ADMISSION: readonly AdmissionPlugin[] = [
   storageObjectInUseProtection,
   runtimeClass,
   defaultIngressClass,
-  resourceQuota,
 ]

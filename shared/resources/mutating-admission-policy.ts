@@ -1,8 +1,11 @@
 import type { MutatingAdmissionPolicy } from '../api/admissionregistration/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { defaultMatch } from './admission-defaults.ts'
+import { lazyRules } from './admission-registration/lazy.ts'
 import { columns, since, UNSET } from './printers/text.ts'
 import { specChanged } from './strategy.ts'
+
+const rules = lazyRules(() => import('./admission-registration/policy.ts'))
 
 export default defineResource<MutatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',
@@ -25,6 +28,9 @@ export default defineResource<MutatingAdmissionPolicy>({
       },
     },
   ],
+  load: rules.load,
+  validate: policy => rules.loaded().mutatingPolicyErrors(policy),
+  validateUpdate: policy => rules.loaded().mutatingPolicyErrors(policy),
   generation: specChanged,
   columns: columns('Name, Mutations:integer, ParamKind, Age'),
   cells: ({ metadata, spec }, now) => [

@@ -2,7 +2,10 @@ import type { MutatingWebhookConfiguration } from '../api/admissionregistration/
 import { equal } from '../apimachinery/objects.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { defaultWebhook } from './admission-defaults.ts'
+import { lazyRules } from './admission-registration/lazy.ts'
 import { columns, since } from './printers/text.ts'
+
+const rules = lazyRules(() => import('./admission-registration/webhook.ts'))
 
 export default defineResource<MutatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io',
@@ -24,6 +27,9 @@ export default defineResource<MutatingWebhookConfiguration>({
       },
     },
   ],
+  load: rules.load,
+  validate: configuration => rules.loaded().webhookErrors(configuration.webhooks),
+  validateUpdate: configuration => rules.loaded().webhookErrors(configuration.webhooks),
   generation: (object, old) => !equal(object.webhooks, old.webhooks),
   columns: columns('Name, Webhooks:integer, Age'),
   cells: ({ metadata, webhooks }, now) => [metadata.name, (webhooks ?? []).length, since(metadata.creationTimestamp, now)],

@@ -1,8 +1,11 @@
 import type { ValidatingAdmissionPolicyBinding } from '../api/admissionregistration/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { defaultMatch } from './admission-defaults.ts'
+import { lazyRules } from './admission-registration/lazy.ts'
 import { columns, since, UNSET } from './printers/text.ts'
 import { specChanged } from './strategy.ts'
+
+const rules = lazyRules(() => import('./admission-registration/policy.ts'))
 
 export default defineResource<ValidatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io',
@@ -21,6 +24,9 @@ export default defineResource<ValidatingAdmissionPolicyBinding>({
       },
     },
   ],
+  load: rules.load,
+  validate: binding => rules.loaded().bindingErrors(binding),
+  validateUpdate: binding => rules.loaded().bindingErrors(binding),
   generation: specChanged,
   columns: columns('Name, PolicyName, ParamRef, Age'),
   cells: ({ metadata, spec }, now) => {

@@ -1,8 +1,11 @@
 import type { ValidatingAdmissionPolicy } from '../api/admissionregistration/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { defaultMatch } from './admission-defaults.ts'
+import { lazyRules } from './admission-registration/lazy.ts'
 import { columns, since, UNSET } from './printers/text.ts'
 import { apartFromStatus, specChanged } from './strategy.ts'
+
+const rules = lazyRules(() => import('./admission-registration/policy.ts'))
 
 export default defineResource<ValidatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',
@@ -25,6 +28,9 @@ export default defineResource<ValidatingAdmissionPolicy>({
     },
   ],
   ...apartFromStatus,
+  load: rules.load,
+  validate: policy => rules.loaded().policyErrors(policy),
+  validateUpdate: policy => rules.loaded().policyErrors(policy),
   generation: specChanged,
   parts: { status: {} },
   columns: columns('Name, Validations:integer, ParamKind, Age'),

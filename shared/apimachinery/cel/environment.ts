@@ -1,5 +1,6 @@
 // The CEL that Kubernetes speaks: the standard, optional values, and libraries of its own.
 import { Environment } from '@marcbachmann/cel-js'
+import { registerAuthorizer } from './libraries/authorizer.ts'
 import { registerFormats } from './libraries/format.ts'
 import { registerLists } from './libraries/lists.ts'
 import { registerNetwork } from './libraries/network.ts'
@@ -16,7 +17,15 @@ function standard(unlistedVariablesAreDyn: boolean): Environment {
     homogeneousAggregateLiterals: false,
     limits: LIMITS,
   })
-  for (const register of [registerLists, registerStrings, registerUrls, registerQuantities, registerNetwork, registerFormats])
+  for (const register of [
+    registerLists,
+    registerStrings,
+    registerUrls,
+    registerQuantities,
+    registerNetwork,
+    registerFormats,
+    registerAuthorizer,
+  ])
     register(environment)
   return environment
 }

@@ -11,7 +11,7 @@ export class CelError extends Error {
 
 export interface Expression {
   readonly text: string
-  /** @throws CelError */
+  /** A promise where it asks for rights. @throws CelError */
   evaluate(variables: Variables): unknown
 }
 
@@ -49,7 +49,8 @@ export function compile(text: string, optionalOld = false): Expression {
     text,
     evaluate(variables) {
       try {
-        return run({ ...variables })
+        const value = run({ ...variables })
+        return value instanceof Promise ? value.catch(refuse) : value
       } catch (error) {
         throw new CelError(summaryOf(error))
       }
@@ -58,6 +59,10 @@ export function compile(text: string, optionalOld = false): Expression {
   if (compiled.size >= MOST_COMPILED) compiled.clear()
   compiled.set(key, expression)
   return expression
+}
+
+function refuse(error: unknown): never {
+  throw new CelError(summaryOf(error))
 }
 
 function summaryOf(error: unknown): string {
@@ -118,6 +123,8 @@ function translate(text: string, fault: Fault): { offset: number; message: strin
     const applied = receiver === undefined ? `'(${typeText(args)})'` : `'${typeText(receiver)}.(${typeText(args)})'`
     return { offset, message: `found no matching overload for '${name}' applied to ${applied}` }
   }
+  if (/EOF/.test(summary) && text.trimEnd().endsWith('.'))
+    return { offset: text.length, message: "Syntax error: no viable alternative at input '.'" }
   if (/EOF/.test(summary)) return { offset: text.length, message: `Syntax error: mismatched input '<EOF>' expecting ${EXPECTED}` }
   return { offset: start, message: fault.code?.startsWith('unexpected') ? `Syntax error: ${summary}` : summary }
 }

@@ -1,6 +1,6 @@
 // The API function without Lambda: everything it depends on is passed in, and what comes out is Request -> Response.
 import type { Machinery } from '../../shared/apimachinery/machinery.ts'
-import { OpenApi } from '../../shared/apimachinery/openapi/route.ts'
+import type { OpenApi } from '../../shared/apimachinery/openapi/route.ts'
 import type { RequestInfo } from '../../shared/apimachinery/request/request-info.ts'
 import type { ResourceDefinition } from '../../shared/apimachinery/resource.ts'
 import { createServer, type ExtraRoute, type Handler } from '../../shared/apimachinery/server/server.ts'
@@ -71,7 +71,14 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
     { serviceCidr, hasFileSystem: dependencies.hasFileSystem ?? false },
     metrics === undefined ? [] : [METRICS_READER],
   )
-  const openApi = new OpenApi({ registry, version: VERSION.gitVersion })
+  let openApi: Promise<OpenApi> | undefined
+  /** Documents about types: loaded for the first who asks. */
+  const documents = () => {
+    openApi ??= import('../../shared/apimachinery/openapi/route.ts').then(
+      ({ OpenApi }) => new OpenApi({ registry, version: VERSION.gitVersion }),
+    )
+    return openApi
+  }
   const handle = createServer({
     machinery,
     authenticators: [...(dependencies.authenticators ?? []), bearer],
@@ -81,7 +88,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
     extraRoutes: dependencies.extraRoutes,
     documents: [
       ...issuerRoutes(DEFAULT_ISSUER, serverAddress, key),
-      { prefix: '/openapi', handle: (request, url) => openApi.respond(request, url, machinery.now()) },
+      { prefix: '/openapi', handle: async (request, url) => (await documents()).respond(request, url, machinery.now()) },
     ],
     elsewhere: aggregation(machinery),
     maxWatch,

@@ -34,6 +34,16 @@ function podIPs(): string[] {
   return [...routable.filter(({ family }) => family === 'IPv4'), ...routable.filter(({ family }) => family === 'IPv6')].map(a => a.address)
 }
 
+/** What the network gave, before we write what the pod shall have. */
+function givenResolver(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8')
+  } catch (error) {
+    log(`the network's resolver is not known: ${(error as Error).message}`)
+    return ''
+  }
+}
+
 /** The task's own ARN, from the metadata endpoint. Container IDs are made of it, so the first report waits for it, but not long. */
 function readTaskArn(endpoint: string): Promise<string | undefined> {
   return new Promise(resolve => {
@@ -60,6 +70,10 @@ function readTaskArn(endpoint: string): Promise<string | undefined> {
     })
   })
 }
+
+// Our own names, the API's above all, are asked for as they are: with the search path of the pod, which this process sees, too, each would
+// first be looked up as a Service, which may mean to ask the API.
+process.env.RES_OPTIONS = 'ndots:1'
 
 // Files made for a container are for its user, whoever that is.
 process.umask(0)
@@ -141,7 +155,7 @@ const volumes = new WrittenVolumes({
 
 const network = new PodNetwork({
   clock: systemClock,
-  network: parseResolvConf(readFileSync('/etc/resolv.conf', 'utf8')),
+  network: parseResolvConf(givenResolver()),
   apiUrl: setting(AGENT_ENV.url),
   apiCa: process.env[AGENT_ENV.ca],
   image: container => images[container] ?? {},

@@ -13,6 +13,7 @@
 # WHY is notfound, nofile, denied, directory, place:PATH. OOM is how many out-of-memory kills the cgroup counted during the attempt.
 Z=${ZEROPLANE_DIR:-/.zeroplane}
 B=$Z/busybox
+E=${ZEROPLANE_ETC:-/etc}
 G=/sys/fs/cgroup
 
 # Value of a key in a flat file of "key value" lines, without a fork.
@@ -154,6 +155,10 @@ attempt() {
   oom_kills
   before=$found
   for file in refused message tail; do : >"$Z/$file"; done
+  # Where the task's containers do not share these files with the agent, each has its own, if its user may write there.
+  for file in resolv.conf hosts; do
+    [ -f "$Z/$file" ] && [ -w "$E/$file" ] && ! "$B" cmp -s "$Z/$file" "$E/$file" && "$B" cat "$Z/$file" >"$E/$file"
+  done 2>/dev/null
   # Where the image has no such file it is made here, if the user may.
   [ -e "$path" ] || { true >"$path"; } 2>/dev/null
   # The log reader tells attempts apart by these lines (shared/pods/log-lines.ts).

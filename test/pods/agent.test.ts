@@ -178,7 +178,7 @@ class Bench {
     for (const fifo of ['ctl', 'report', 'alive', 'log']) execFileSync('mkfifo', [join(folder, fifo)])
     for (const file of ['message', 'tail', 'refused', 'ready']) writeFileSync(join(folder, file), '')
     const holder = spawn(join(folder, 'busybox'), ['sh', join(folder, 'holder')], {
-      env: { ...process.env, ZEROPLANE_DIR: folder, FROM_IMAGE: 'yes' },
+      env: { ...process.env, ZEROPLANE_DIR: folder, ZEROPLANE_ETC: join(this.folder, 'etc'), FROM_IMAGE: 'yes' },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     let output = ''
@@ -398,6 +398,18 @@ describe('the agent', () => {
     for (const container of bench.runner.containers) container.end(container.exitCode)
     await until(() => bench.exits.get('app') !== undefined && bench.exits.get('side') !== undefined)
     expect(bench.exits.get('app')).toBe(7)
+  })
+
+  it('brings its names into a container that has files of its own for them, if its user may write there', async () => {
+    const [etc, volume] = [join(bench.folder, 'etc'), join(bench.folder, 'app')]
+    for (const folder of [etc, volume]) mkdirSync(folder)
+    writeFileSync(join(etc, 'resolv.conf'), 'nameserver 10.0.0.2\n')
+    writeFileSync(join(volume, 'resolv.conf'), 'nameserver 127.128.0.10\n')
+    // There is no hosts to write to, and none is made.
+    writeFileSync(join(volume, 'hosts'), '10.0.0.7\tapp\n')
+    await bench.start({ restartPolicy: 'Never', ...app(sh(`cat ${etc}/resolv.conf; ls ${etc}`)) })
+    await until(() => bench.finished)
+    expect(bench.output.get('app')).toContain('nameserver 127.128.0.10\nresolv.conf\n')
   })
 
   it('waits for configuration that is missing, and starts when it comes', async () => {

@@ -11,7 +11,7 @@ export interface LinkOptions {
   readonly ca?: string
   readonly clock: Clock
   /** The pod as it is now. */
-  report(): Pick<Report, 'podIPs' | 'taskArn' | 'containers' | 'usage' | 'volumes' | 'finished' | 'services'>
+  report(): Pick<Report, 'podIPs' | 'taskArn' | 'containers' | 'usage' | 'volumes' | 'evicted' | 'finished' | 'services'>
   orders(orders: Orders): void
   /** The pod is gone, or not ours any more. */
   gone(): void

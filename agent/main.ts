@@ -4,6 +4,7 @@ import { get } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { AGENT_ENV, type ImageDefaults, type Orders } from '../shared/pods/agent-protocol.ts'
 import { systemClock } from './clock.ts'
+import { DiskLimits } from './disk-limits.ts'
 import { GatewayLink } from './gateway-link.ts'
 import { Link } from './link.ts'
 import { writeNameFile } from './name-file.ts'
@@ -123,6 +124,7 @@ const link = new Link({
     containers: pod.report(),
     usage: meter.latest,
     volumes: volumes.asked,
+    evicted,
     finished: pod.finished && !interrupted,
     services: network.known(),
   }),
@@ -134,6 +136,7 @@ const link = new Link({
       taskArn ??= orders.plan.taskArn
       network.adopt(orders.plan)
       pod.adopt(orders.plan)
+      diskLimits.adopt(orders.plan.diskLimits)
     }
     if (orders.deletion) {
       interrupted = false
@@ -150,6 +153,17 @@ const volumes = new WrittenVolumes({
   changed() {
     pod.step()
     link.changed()
+  },
+})
+
+/** Said with each report until the pod has ended. */
+let evicted: string | undefined
+
+const diskLimits = new DiskLimits({
+  clock: systemClock,
+  exceeded(message) {
+    evicted = message
+    link.event({ type: 'Warning', reason: 'Evicted', message })
   },
 })
 

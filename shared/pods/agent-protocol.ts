@@ -98,6 +98,8 @@ export interface Report {
   readonly wantsPlan: boolean
   /** Present when the agent wants to know whether what it wrote into volumes still holds (PodVolumes). */
   readonly volumes?: VolumesAsked
+  /** The pod is to fail with reason Evicted and this message: a volume has grown beyond its limit. */
+  readonly evicted?: string
   /** Every container has ended for good; the agent leaves when this report is acknowledged. */
   readonly finished: boolean
   /** The Services it asks for, with the versions it has (services/protocol.ts). Absent: it wants none. */
@@ -186,6 +188,16 @@ export interface ContainerPlan {
   readonly done?: ContainerState
 }
 
+/** An emptyDir that may hold so much. */
+export interface DiskLimit {
+  readonly volume: string
+  /** Where it is mounted, all of it: volumePath(folder). */
+  readonly folders: readonly string[]
+  readonly bytes: number
+  /** As the pod's author wrote it. */
+  readonly limit: string
+}
+
 export interface PlacedFile {
   /** Name of the volumeMount, for messages. */
   readonly volume: string
@@ -207,6 +219,7 @@ export interface PodPlan {
   readonly terminationGracePeriodSeconds: number
   /** In the pod's order. */
   readonly containers: readonly ContainerPlan[]
+  readonly diskLimits?: readonly DiskLimit[]
   readonly network: NetworkPlan
 }
 

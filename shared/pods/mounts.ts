@@ -4,14 +4,13 @@
 //   hostPath    the path, extended;   NFS: the export's path, extended
 //   EFS         the root directory, extended; below an access point, an access point of its own
 //   written     a folder is a volume of its own; a single file is copied to its place when the container starts (ContainerPlan.files)
-import { createHash } from 'node:crypto'
 import type { Pod } from '../api/core/v1.ts'
 import { quantityValue } from '../apimachinery/quantity.ts'
 import { volumePath } from './agent-protocol.ts'
 import type { MountPoint, TaskVolume } from './ecs.ts'
 import { MountProblem, setUpFailed } from './mount-problem.ts'
 import type { VolumeSource } from './volume-source.ts'
-import { isFolderOf, taskVolumeName } from './volumes.ts'
+import { isFolderOf, subFolder, taskVolumeName } from './volumes.ts'
 
 /** One volumeMount, its path below the volume's root plain and without variables; "" is all of it. */
 export interface Mount {
@@ -55,7 +54,6 @@ export interface MountInput {
 export const subPointKey = (volume: string, subPath: string) => `${volume}/${subPath}`
 
 const whole = (name: string) => `volume-${name}`
-export const subFolder = (name: string, subPath: string) => `${name}_${createHash('sha256').update(subPath).digest('hex').slice(0, 12)}`
 
 /** @throws MountProblem for what this kind of node cannot mount */
 export function taskMounts(pod: Pod, { mounts, sources, subPoints, onInstance }: MountInput): TaskMounts {

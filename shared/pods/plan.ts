@@ -3,13 +3,14 @@
 import { createHash } from 'node:crypto'
 import type { ConfigMap, Container, ContainerStatus, Node, Pod, Secret, Service } from '../api/core/v1.ts'
 import type { Reader } from '../apimachinery/context.ts'
+import { quantityValue } from '../apimachinery/quantity.ts'
 import { CONFIG_MAPS, NODES, SECRETS, SERVICES } from '../controllers/collections.ts'
 import type { ContainerPlan, NetworkPlan, PodPlan } from './agent-protocol.ts'
 import { type PodContainer, podContainers } from './containers.ts'
 import { ConfigError, expandAll, resolveEnvironment, type Sources } from './environment.ts'
 import { expand } from './expand.ts'
 import { asPodsSeeIt, hostnameOf, networkPlan } from './network-plan.ts'
-import { isFolderOf, isWritten, plainPath, taskVolumeName } from './volumes.ts'
+import { emptyDirFolders, isFolderOf, isWritten, plainPath, taskVolumeName } from './volumes.ts'
 
 const DEFAULT_MESSAGE_PATH = '/dev/termination-log'
 const DEFAULT_GRACE_SECONDS = 30
@@ -36,6 +37,7 @@ export async function podPlan(
         statuses.find(({ name }) => name === entry.container.name),
       ),
     ),
+    diskLimits: diskLimits(pod),
     network: networkPlan(pod, kubernetes, certificate),
   }
   const version = createHash('sha256').update(JSON.stringify(plan)).digest('base64url').slice(0, 16)
@@ -79,6 +81,15 @@ function containerPlan(pod: Pod, { container, role }: PodContainer, sources: Sou
     if (error instanceof ConfigError) return { ...base, env: [], configError: error.message }
     throw error
   }
+}
+
+/** In memory the file system itself is no larger. */
+function diskLimits(pod: Pod): PodPlan['diskLimits'] {
+  const limits = (pod.spec.volumes ?? []).flatMap(({ name, emptyDir }) => {
+    const bytes = emptyDir?.medium === 'Memory' ? 0 : quantityValue(emptyDir?.sizeLimit ?? 0)
+    return bytes > 0 ? [{ volume: name, folders: emptyDirFolders(pod, name), bytes, limit: String(emptyDir!.sizeLimit) }] : []
+  })
+  return limits.length === 0 ? undefined : limits
 }
 
 /** Mounts of single files. */

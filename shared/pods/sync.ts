@@ -137,7 +137,8 @@ async function record(claims: AgentClaims, report: Report, { client, now }: Agen
       report: report.sequence,
       finished: known.finished || report.finished || undefined,
     }
-    const status = podStatus(pod, { now: now(), report })
+    const failed = report.evicted === undefined ? undefined : { reason: 'Evicted', message: report.evicted }
+    const status = podStatus(pod, { now: now(), report, failed })
     if (isKnown(pod, status) && next.finished === known.finished && next.task === known.task && next.agent === known.agent) return pod
     try {
       return await client.updateStatus<Pod>(PODS, { ...pod, metadata: withRecord(pod.metadata, next), status })

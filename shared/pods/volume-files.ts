@@ -5,8 +5,7 @@ import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from
 import type { VolumeFile, WrittenVolume } from './agent-protocol.ts'
 import { podContainers } from './containers.ts'
 import { fieldValue, type NodeFacts, resourceValue } from './downward.ts'
-import { subFolder } from './mounts.ts'
-import { isFolderOf, plainPath, taskVolumeName } from './volumes.ts'
+import { isFolderOf, plainPath, subFolder, taskVolumeName } from './volumes.ts'
 
 export interface VolumeSources {
   configMap(name: string): ConfigMap | undefined

@@ -1,5 +1,7 @@
 // Volumes of a pod as its author named them.
+import { createHash } from 'node:crypto'
 import type { Pod, Volume } from '../api/core/v1.ts'
+import { podContainers } from './containers.ts'
 
 /** The service account's token and the cluster's CA, which admission puts into every pod. */
 export const isApiAccess = ({ name, projected }: Volume) => projected !== undefined && name.startsWith('kube-api-access-')
@@ -11,6 +13,9 @@ export const isApiAccess = ({ name, projected }: Volume) => projected !== undefi
 export function taskVolumeName(pod: Pod, volume: string): string {
   return pod.spec.volumes?.find(isApiAccess)?.name === volume ? 'kube_api_access' : volume
 }
+
+/** What a subPath of a volume is called, as a volume of its own. */
+export const subFolder = (name: string, subPath: string) => `${name}_${createHash('sha256').update(subPath).digest('hex').slice(0, 12)}`
 
 const WRITTEN: readonly string[] = ['configMap', 'secret', 'projected', 'downwardAPI']
 
@@ -32,6 +37,16 @@ export const plainPath = (path: string) =>
 export function isFolderOf(volume: Volume, subPath: string): boolean {
   const below = `${subPath}/`
   return pathsOf(volume).some(path => path.startsWith(below))
+}
+
+/** What of an emptyDir a task has, by plain subPaths; those in variables are not counted. */
+export function emptyDirFolders(pod: Pod, name: string): string[] {
+  const mounts = podContainers(pod).flatMap(({ container }) => container.volumeMounts ?? [])
+  const paths = [
+    ...new Set(mounts.filter(mount => mount.name === name && !mount.subPathExpr).map(({ subPath = '' }) => plainPath(subPath))),
+  ]
+  // Its parts are mounted inside the whole.
+  return paths.length === 0 || paths.includes('') ? [name] : paths.map(path => subFolder(name, path))
 }
 
 function pathsOf({ configMap, secret, downwardAPI, projected }: Volume): string[] {

@@ -1,9 +1,21 @@
 // What stands in written volumes, and how it gets there: the rules of kubelet's configMap, secret, projected and downwardAPI plugins.
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { writeAtomically } from '../../agent/atomic-writer.ts'
+import { DiskLimits } from '../../agent/disk-limits.ts'
 import { WrittenVolumes } from '../../agent/volumes.ts'
 import type { ConfigMap, Pod, Secret, Volume } from '../../shared/api/core/v1.ts'
 import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
@@ -268,5 +280,32 @@ describe('the agent and its volumes', () => {
     volumes.adopt({ version: '1', volumes: one('kept'), refreshAfterSeconds: 45 })
     volumes.adopt({ version: '2', volumes: [{ name: 'v', folder: 'v', files: [], problem: 'configmap "x" not found' }] })
     expect([volumes.ready, readFileSync(join(folder, 'a'), 'utf8')]).toEqual([true, 'kept'])
+  })
+})
+
+describe('an emptyDir with a limit', () => {
+  let folder: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'zeroplane-volume-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('is told of when it has grown beyond it, once', async () => {
+    const told: string[] = []
+    const limits = new DiskLimits({
+      clock: new ManualClock(),
+      exceeded: message => void told.push(message),
+      path: name => join(folder, name),
+    })
+    mkdirSync(join(folder, 'cache/deep'), { recursive: true })
+    writeFileSync(join(folder, 'cache/deep/file'), Buffer.alloc(40_000))
+    symlinkSync('/', join(folder, 'cache/deep/link'))
+    limits.adopt([{ volume: 'cache', folders: ['cache', 'not-there'], bytes: 65_536, limit: '64Ki' }])
+    await limits.look()
+    expect(told).toEqual([])
+    writeFileSync(join(folder, 'cache/more'), Buffer.alloc(40_000))
+    await limits.look()
+    await limits.look()
+    expect(told).toEqual(['Usage of EmptyDir volume "cache" exceeds the limit "64Ki". '])
   })
 })

@@ -197,6 +197,18 @@ describe.skipIf(!available)(
       expect(await ended).toEqual(['came\n'])
     })
 
+    it('a pod whose emptyDir outgrows its limit is evicted', async () => {
+      const volumes = [{ name: 'cache', emptyDir: { sizeLimit: '64Ki' } }]
+      const mounts = [{ name: 'cache', mountPath: '/cache', subPath: 'part' }]
+      const ended = run('greedy', { containers: [container('head -c 200000 /dev/zero >/cache/big; sleep 600', mounts)], volumes })
+      const failed = await eventually('the pod has failed', async () => {
+        const { status } = (await pod('greedy')) ?? {}
+        return status?.phase === 'Failed' && status
+      })
+      expect(failed).toMatchObject({ reason: 'Evicted', message: 'Usage of EmptyDir volume "cache" exceeds the limit "64Ki". ' })
+      await ended
+    })
+
     it('containers share an emptyDir, its parts and what is in memory; init containers come first', async () => {
       const volumes = [{ name: 'disk' }, { name: 'fast', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }]
       const init = {

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net'
 import type { AgentEvent, ImageDefaults, NetworkPlan, PodPlan } from '../../shared/pods/agent-protocol.ts'
 import type { KnownServices, ServiceNews, ServiceView } from '../../shared/pods/services/protocol.ts'
+import { reservedPorts } from '../../shared/pods/services/reserved-ports.ts'
 import { after, type Clock } from '../clock.ts'
 import { apiProxy } from './api-proxy.ts'
 import { Balancer, type Target } from './balancer.ts'
@@ -13,7 +14,6 @@ import { DOMAIN, type Names } from './dns-answers.ts'
 import { DNS_PORT, DnsServer } from './dns-server.ts'
 import { Listeners, type Spot, spotKey } from './listeners.ts'
 import { hostsFile, type Resolver, resolvConf, resolverOf } from './name-files.ts'
-import { reservedPorts } from './reserved-ports.ts'
 import { ServiceBook } from './service-book.ts'
 import { proxyConnection } from './tcp-proxy.ts'
 import { Upstream } from './upstream.ts'
@@ -178,7 +178,7 @@ export class PodNetwork {
     return reservedPorts(
       this.#pod?.containers ?? [],
       name => this.#options.image(name).ports ?? [],
-      [...this.#book.all()].map(({ view }) => view),
+      [...this.#book.all()].flatMap(({ view }) => view.own ?? []),
     )
   }
 

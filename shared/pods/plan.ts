@@ -9,7 +9,9 @@ import type { ContainerPlan, NetworkPlan, PodPlan } from './agent-protocol.ts'
 import { type PodContainer, podContainers } from './containers.ts'
 import { ConfigError, expandAll, resolveEnvironment, type Sources } from './environment.ts'
 import { expand } from './expand.ts'
-import { asPodsSeeIt, hostnameOf, networkPlan } from './network-plan.ts'
+import { asPodsSeeIt, CLUSTER_DOMAIN, hostnameOf, networkPlan } from './network-plan.ts'
+import { reservedPorts } from './services/reserved-ports.ts'
+import { ownPorts } from './services/view.ts'
 import { emptyDirFolders, isFolderOf, isWritten, plainPath, taskVolumeName } from './volumes.ts'
 
 const DEFAULT_MESSAGE_PATH = '/dev/termination-log'
@@ -138,12 +140,33 @@ async function gather(pod: Pod, read: Reader, podIPs: readonly string[]): Promis
     ...[...secrets.keys()].map(async name => secrets.set(name, await read.get<Secret>(SECRETS, namespace, name))),
   ])
   const own = services.filter(({ metadata }) => metadata.namespace !== 'default' || metadata.name !== 'kubernetes')
+  const reachable = asReached(own, pod)
   const sources = {
     configMap: (name: string) => configMaps.get(name),
     secret: (name: string) => secrets.get(name),
-    services: kubernetes ? [asPodsSeeIt(kubernetes), ...own] : own,
+    services: kubernetes ? [asPodsSeeIt(kubernetes), ...reachable] : reachable,
     node: { hostIP: pod.status?.hostIP, allocatable: node?.status?.allocatable },
     podIPs,
   }
   return { sources, kubernetes }
+}
+
+/**
+ * The address of a Service is not reached from a pod that listens on the Service's port itself (agent/network): there its variables have its
+ * name, which leads to its pods.
+ */
+function asReached(services: readonly Service[], pod: Pod): readonly Service[] {
+  if (pod.spec.dnsPolicy === 'Default' || pod.spec.dnsPolicy === 'None') return services
+  const containers = podContainers(pod).map(({ container }) => container)
+  const taken = reservedPorts(
+    containers,
+    () => [],
+    services.flatMap(service => ownPorts(service, pod) ?? []),
+  )
+  return services.map(service => {
+    const { clusterIP, ports = [] } = service.spec ?? {}
+    if (!clusterIP || clusterIP === 'None' || !ports.some(({ port }) => taken.has(port))) return service
+    const { name, namespace } = service.metadata
+    return { ...service, spec: { ...service.spec, clusterIP: `${name}.${namespace}.svc.${CLUSTER_DOMAIN}` } }
+  })
 }

@@ -143,7 +143,8 @@ function fewest(all: EndpointGroup[], { metadata }: Pod): EndpointGroup[] {
 export const selects = (service: Service, { metadata }: Pod) =>
   isSelecting(service) && service.metadata.namespace === metadata.namespace && matchesLabels(service.spec?.selector, metadata.labels)
 
-function ownPorts(service: Service, pod: Pod): OwnPort[] | undefined {
+/** Undefined: it does not select the pod. */
+export function ownPorts(service: Service, pod: Pod): OwnPort[] | undefined {
   if (!selects(service, pod)) return undefined
   return (service.spec?.ports ?? []).flatMap(servicePort => {
     const protocol = protocolOf(servicePort.protocol)

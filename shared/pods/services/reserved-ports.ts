@@ -1,17 +1,20 @@
 // Ports that belong to the pod's own containers, as far as that can be known before they listen. Pure.
-import type { ContainerPlan } from '../../shared/pods/agent-protocol.ts'
-import type { ServiceView } from '../../shared/pods/services/protocol.ts'
+import type { Container } from '../../api/core/v1.ts'
+import type { OwnPort } from './protocol.ts'
 
+type Listening = Pick<Container, 'name' | 'startupProbe' | 'livenessProbe' | 'readinessProbe' | 'lifecycle'> & {
+  readonly command?: readonly string[]
+  readonly ports?: readonly { readonly containerPort: number }[]
+}
+
+/** `exposed`: by the image of a container. `own`: of Services that select the pod. */
 export function reservedPorts(
-  containers: readonly Pick<
-    ContainerPlan,
-    'name' | 'command' | 'ports' | 'startupProbe' | 'livenessProbe' | 'readinessProbe' | 'lifecycle'
-  >[],
+  containers: readonly Listening[],
   exposed: (container: string) => readonly number[],
-  services: readonly Pick<ServiceView, 'own'>[],
+  own: readonly OwnPort[],
 ): Set<number> {
-  const ports = new Set<number>()
-  for (const { name, command, ports: declared, startupProbe, livenessProbe, readinessProbe, lifecycle } of containers) {
+  const ports = new Set<number>(own.map(({ target }) => target))
+  for (const { name, command, ports: declared = [], startupProbe, livenessProbe, readinessProbe, lifecycle } of containers) {
     for (const { containerPort } of declared) ports.add(containerPort)
     // What the image says is about the image's own process.
     if (!command?.length) for (const port of exposed(name)) ports.add(port)
@@ -23,7 +26,6 @@ export function reservedPorts(
     }
     for (const probe of [startupProbe, livenessProbe, readinessProbe]) add(ports, probe?.grpc?.port)
   }
-  for (const { own = [] } of services) for (const { target } of own) ports.add(target)
   return ports
 }
 

@@ -3,7 +3,9 @@ import { MemoryNotes } from '../store/notes.ts'
 import { type ApiServiceProbe, apiServiceController } from './apiservice.ts'
 import { clusterRoleAggregationController } from './clusterroleaggregation.ts'
 import { cronJobController } from './cronjob.ts'
+import { csrApproving } from './csrapproving.ts'
 import { csrCleaner } from './csrcleaner.ts'
+import { csrSigning } from './csrsigning.ts'
 import { customResourceDefinitionController } from './customresourcedefinition.ts'
 import { daemonSetController } from './daemonset.ts'
 import { deploymentController } from './deployment.ts'
@@ -44,7 +46,9 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
   apiServiceController(apiServices),
   clusterRoleAggregationController,
   cronJobController,
+  csrApproving,
   csrCleaner,
+  csrSigning,
   customResourceDefinitionController,
   daemonSetController,
   deploymentController,

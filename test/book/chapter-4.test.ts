@@ -145,7 +145,7 @@ row('from another pod, every name of the Service and its address reach its pods,
   const said = await fromAPod(
     reader,
     'asks',
-    `${hosts.map(host => `echo at ${host}; wget -qO- -T 20 http://${host}:8080/version; echo`).join('; ')}; for i in $(seq 30); do wget -qO- -T 20 http://alpaca-prod:8080/version; echo; done`,
+    `${hosts.map(host => `echo at ${host}; wget -qO- http://${host}:8080/version; echo`).join('; ')}; for i in $(seq 30); do wget -qO- http://alpaca-prod:8080/version; echo; done`,
   )
   for (const host of hosts) expect(said).toMatch(new RegExp(`^at ${host}\n\\{"version":"1","hostname":"alpaca-prod-`, 'm'))
   const answered = new Set([...said.matchAll(/"hostname":"([^"]+)"/g)].map(([, hostname]) => hostname))
@@ -161,7 +161,7 @@ row(
     const said = await fromAPod(
       reader,
       'asks',
-      'env | grep ALPACA_PROD_ | sort; wget -qO- -T 20 http://$ALPACA_PROD_SERVICE_HOST:$ALPACA_PROD_SERVICE_PORT/version',
+      'env | grep ALPACA_PROD_ | sort; wget -qO- http://$ALPACA_PROD_SERVICE_HOST:$ALPACA_PROD_SERVICE_PORT/version',
     )
     expect(said).toContain(`ALPACA_PROD_PORT_8080_TCP=tcp://${spec?.clusterIP}:8080\n`)
     expect(said).toContain(`ALPACA_PROD_SERVICE_HOST=${spec?.clusterIP}\n`)
@@ -227,7 +227,7 @@ spec:
   const said = await fromAPod(
     reader,
     'asks',
-    'wget -qO- -T 20 http://external-ip-database:3306/version; echo; nslookup external-database; wget -qO- -T 20 http://external-database:8080/version',
+    'wget -qO- http://external-ip-database:3306/version; echo; nslookup external-database; wget -qO- http://external-database:8080/version',
   )
   expect(said.match(/"version":"1"/g)).toHaveLength(2)
   expect(said).toMatch(/canonical name|alpaca-prod\.[\w-]+\.svc\.cluster\.local/)

@@ -270,7 +270,7 @@ spec:
   containers:
     - name: shell
       image: ${image(1)}
-      command: [sh, -c, 'while true; do wget -qO- -T 10 http://nginx/version || echo FAILED; echo; sleep 0.2; done']
+      command: [sh, -c, 'while true; do timeout 10 wget -qO- http://nginx/version || echo FAILED; echo; sleep 0.2; done']
 `)
   await reader.see('logs asker --tail=50', '"version":"1"')
   await reader.apply(manifest(2))

@@ -271,4 +271,39 @@ describe('versions of 2018', () => {
       involvedObject: { name: 'p' },
     })
   })
+
+  it('serves the kinds of an old definition: one schema without types for all versions, and nothing dropped', async () => {
+    const path = (version: string) => `/apis/apiextensions.k8s.io/${version}/customresourcedefinitions`
+    const spec = {
+      group: 'example.com',
+      version: 'v1',
+      scope: 'Namespaced',
+      names: { plural: 'foos', singular: 'foo', kind: 'Foo', shortNames: ['f'] },
+      subresources: { status: {} },
+      additionalPrinterColumns: [{ name: 'Size', type: 'integer', JSONPath: '.spec.size' }],
+      validation: { openAPIV3Schema: { properties: { spec: { properties: { size: { type: 'integer', minimum: 1 }, any: {} } } } } },
+    }
+    const created = await api.send('POST', path('v1beta1'), { metadata: { name: 'foos.example.com' }, spec })
+    expect(created).toMatchObject({
+      code: 201,
+      warning: expect.stringContaining('apiextensions.k8s.io/v1beta1 CustomResourceDefinition is deprecated in v1.16+'),
+      body: { spec: { version: 'v1', versions: [{ name: 'v1', served: true, storage: true }], preserveUnknownFields: true } },
+    })
+    expect(created.body.spec).toMatchObject({ ...spec, validation: expect.anything() })
+    const latest = (await api.send('GET', `${path('v1')}/foos.example.com`)).body.spec
+    expect(latest.versions).toMatchObject([
+      { name: 'v1', subresources: { status: {} }, additionalPrinterColumns: [{ name: 'Size', type: 'integer', jsonPath: '.spec.size' }] },
+    ])
+    expect(latest).not.toHaveProperty('version')
+    const foos = '/apis/example.com/v1/namespaces/default/foos'
+    const foo = (size: number) => ({
+      apiVersion: 'example.com/v1',
+      kind: 'Foo',
+      metadata: { name: 'f' },
+      spec: { size, any: [1], more: { x: 1 } },
+    })
+    expect((await api.send('POST', foos, foo(0))).code).toBe(422)
+    const stored = await api.send('POST', foos, foo(2))
+    expect({ code: stored.code, spec: stored.body.spec }).toEqual({ code: 201, spec: foo(2).spec })
+  })
 })

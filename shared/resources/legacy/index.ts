@@ -3,6 +3,7 @@
 import type { ResourceDefinition, VersionDefinition } from '../../apimachinery/resource.ts'
 import { ACCESS_REVIEWS } from './access-review.ts'
 import { CERTIFICATE_REQUESTS } from './certificate-signing-request.ts'
+import { CUSTOM_RESOURCES } from './custom-resource-definition.ts'
 import { deprecated } from './deprecated.ts'
 import { DISRUPTION_BUDGETS } from './disruption-budget.ts'
 import { ENDPOINT_SLICES } from './endpoint-slice.ts'
@@ -48,6 +49,7 @@ const SAME_SHAPE: readonly Renamed[] = [
 const SPECIAL: Readonly<Record<string, readonly VersionDefinition[]>> = {
   ...WORKLOADS,
   ...ACCESS_REVIEWS,
+  'apiextensions.k8s.io/customresourcedefinitions': CUSTOM_RESOURCES,
   'certificates.k8s.io/certificatesigningrequests': CERTIFICATE_REQUESTS,
   'discovery.k8s.io/endpointslices': ENDPOINT_SLICES,
   'networking.k8s.io/ingresses': INGRESSES,

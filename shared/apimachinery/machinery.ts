@@ -56,9 +56,10 @@ export function toVersion(object: KubeObject, { version, storage, definition, ap
 }
 
 /** The object in storage version. Takes its argument over. */
-export function toStorage(object: KubeObject, { version, storage, definition, storageApiVersion }: Endpoint, engines: Engines): KubeObject {
+export async function toStorage(object: KubeObject, endpoint: Endpoint, engines: Engines): Promise<KubeObject> {
+  const { version, storage, definition, storageApiVersion } = endpoint
   if (version === storage) return object
-  const converted = version.toStorage?.(object) ?? object
+  const converted = (await version.toStorage?.(object)) ?? object
   converted.apiVersion = storageApiVersion
   converted.kind = storage.kind ?? definition.kind
   if (definition.custom) return converted

@@ -112,7 +112,9 @@ export interface VersionDefinition {
   /** Warning on every use, e.g. "extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment". */
   readonly deprecation?: string
   /** To the storage version and back. Absent for the storage version; apiVersion and kind are set by the core. May change and answer its argument. */
-  toStorage?(object: KubeObject): KubeObject
+  toStorage?(object: KubeObject): KubeObject | Promise<KubeObject>
+  /** Awaited for stored objects before fromStorage is asked for them: where somebody else converts. */
+  prepare?(objects: readonly KubeObject[]): Promise<void>
   /** The argument is shared: must not be changed. For the storage version of custom resources: what is stored, as its schema is now. */
   fromStorage?(object: KubeObject): KubeObject
   /** Where this version names fields differently in field selectors: its names -> those of selectableFields; no others are known then. */

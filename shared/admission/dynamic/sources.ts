@@ -35,7 +35,15 @@ export class Sources {
   async refresh(): Promise<void> {
     const now = this.#now()
     if (now - this.#freshAt < MAX_AGE) return
-    await Promise.all([...this.#informers.values()].map(informer => informer.refresh()))
+    // A policy without a binding does nothing: who has none reads nothing of policies.
+    const known = (resource: Resource) => (this.#informers.get(resource) as StoreInformer).refresh()
+    const first: readonly Resource[] = [
+      'validatingadmissionpolicybindings',
+      'validatingwebhookconfigurations',
+      'mutatingwebhookconfigurations',
+    ]
+    await Promise.all(first.map(known))
+    if (this.has('validatingadmissionpolicybindings')) await known('validatingadmissionpolicies')
     this.#freshAt = now
   }
 

@@ -1,6 +1,7 @@
 // A kind made from its definition: everything that shared/resources says of a built-in kind, each version with its own schema,
 // columns and subresources.
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../../api/apiextensions/v1.ts'
+import type { Reader } from '../context.ts'
 import { compareVersions } from '../discovery.ts'
 import { equal } from '../objects.ts'
 import type { PartStrategy, ResourceDefinition, VersionDefinition } from '../resource.ts'
@@ -10,6 +11,7 @@ import type { StructSchema } from '../schema/types.ts'
 import { forbidden } from '../status-error.ts'
 import type { KubeObject } from '../types.ts'
 import { columnsOf } from './columns.ts'
+import { type Convert, converterOf } from './conversion.ts'
 import { pruned, readerOf } from './read.ts'
 import { scaleOf } from './scale.ts'
 import { selectableFieldsOf } from './selectable.ts'
@@ -24,15 +26,18 @@ export interface MadeKind {
 /** As upstream lists them. */
 const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'] as const
 
-export function makeKind(definition: CustomResourceDefinition): MadeKind {
+export function makeKind(definition: CustomResourceDefinition, reader: Reader): MadeKind {
   const { spec, status } = definition
   const { acceptedNames } = status ?? {}
+  const { conversion } = spec
+  const convert = conversion?.strategy === 'Webhook' ? converterOf(conversion, spec.names.kind, reader) : undefined
   const schemas: string[] = []
   const types = new Map(spec.versions.map(version => [version.name, addTypes(definition, version)]))
   const stored = types.get(spec.versions.find(({ storage }) => storage)?.name ?? '') as StructSchema
+  const storedAs = ({ apiVersion }: KubeObject) => types.get(apiVersion.slice(apiVersion.indexOf('/') + 1)) ?? stored
   const versions = spec.versions.map(version => {
     const type = types.get(version.name) as StructSchema
-    const made = makeVersion(definition, version, type, stored)
+    const made = makeVersion(definition, version, { type, stored, storedAs, convert })
     schemas.push(made.schema)
     return made
   })
@@ -74,18 +79,25 @@ function addTypes(definition: CustomResourceDefinition, version: CustomResourceD
   return object
 }
 
+interface VersionTypes {
+  readonly type: StructSchema
+  readonly stored: StructSchema
+  storedAs(object: KubeObject): StructSchema
+  readonly convert: Convert | undefined
+}
+
 function makeVersion(
   definition: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
-  type: StructSchema,
-  stored: StructSchema,
+  { type, stored, storedAs, convert }: VersionTypes,
 ): VersionDefinition {
   const { metadata, spec } = definition
   const { names, group } = spec
   const schema = schemaName(definition, version.name)
   const root = version.schema?.openAPIV3Schema as JsonSchema | undefined
   const apiVersion = `${group}/${version.name}`
-  const read = readerOf(stored, type, apiVersion, names.kind)
+  const reading = readerOf(storedAs, type, apiVersion, names.kind, convert)
+  const { read } = reading
   const hasStatus = version.subresources?.status !== undefined && version.subresources.status !== null
   const validator = new Validator(root, { apiVersion, kind: names.kind, hasStatus })
   const columns = columnsOf(version.additionalPrinterColumns)
@@ -128,8 +140,23 @@ function makeVersion(
     schema,
     own,
     fromStorage: read,
-    ...(version.storage ? {} : { toStorage: object => pruned(object, stored) }),
+    ...(reading.prepare === undefined ? {} : { prepare: reading.prepare }),
+    ...(version.storage ? {} : { toStorage: toStorageOf(definition, stored, convert) }),
     ...(deprecation === undefined ? {} : { deprecation }),
+  }
+}
+
+/** Without a webhook only the version's name changes; what the stored version's schema does not name is lost. */
+function toStorageOf(
+  { spec }: CustomResourceDefinition,
+  stored: StructSchema,
+  convert: Convert | undefined,
+): VersionDefinition['toStorage'] {
+  if (convert === undefined) return object => pruned(object, stored)
+  const apiVersion = `${spec.group}/${spec.versions.find(({ storage }) => storage)?.name}`
+  return async object => {
+    const [converted] = await convert([object], apiVersion)
+    return pruned(converted as KubeObject, stored)
   }
 }
 

@@ -1,7 +1,7 @@
 // From the definitions to the registry, and what is still to be done about the definitions themselves.
 import type { CustomResourceDefinition } from '../../api/apiextensions/v1.ts'
 import type { Informer } from '../../store/types.ts'
-import type { Machinery } from '../machinery.ts'
+import { createReader, type Machinery } from '../machinery.ts'
 import { removeSchema } from '../schema/schemas.ts'
 import { isStatus } from '../status-error.ts'
 import { syncApiServices } from './api-services.ts'
@@ -71,7 +71,7 @@ export class DefinitionSync {
       const fingerprint = JSON.stringify([metadata.uid, metadata.generation, status?.acceptedNames, metadata.deletionTimestamp])
       const known = this.#known.get(name)
       if (known?.fingerprint === fingerprint) continue
-      const { resource, schemas } = makeKind(definition)
+      const { resource, schemas } = makeKind(definition, createReader(this.#machinery.store))
       this.#machinery.registry.register(resource)
       for (const schema of known?.schemas ?? []) if (!schemas.includes(schema)) removeSchema(schema)
       this.#known.set(name, { fingerprint, group: spec.group, resource: spec.names.plural, schemas })

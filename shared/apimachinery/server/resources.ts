@@ -1,5 +1,6 @@
 // Requests for resources: from path and method to the verb.
 import type { Target } from '../machinery.ts'
+import { PreparedStore } from '../prepared-store.ts'
 import type { Endpoint } from '../registry.ts'
 import { checkAccept, customPatchType, negotiate, noExport, patchType, STREAMS, SUPPORTED } from '../request/negotiation.ts'
 import { parseListOptions } from '../request/options.ts'
@@ -15,7 +16,8 @@ import { answerCreate, answerGet, answerPatch, answerUpdate } from './single.ts'
 import { handleSubresource } from './subresources.ts'
 
 /** @throws StatusError */
-export async function handleResource(call: ResourceRequest, endpoint: Endpoint): Promise<Response> {
+export async function handleResource(asked: ResourceRequest, endpoint: Endpoint): Promise<Response> {
+  const call = prepared(asked, endpoint)
   const { info, responder } = call
   const { definition } = endpoint
   const namespace = definition.resource === 'namespaces' && definition.group === '' ? '' : info.namespace
@@ -33,6 +35,19 @@ export async function handleResource(call: ResourceRequest, endpoint: Endpoint):
   if (!definition.custom) checkAccept(call.request, info.named ? SUPPORTED : [...SUPPORTED, ...STREAMS])
   if (call.query.has('export')) throw noExport()
   return handleVerb(call, target)
+}
+
+/** Where a webhook converts, every stored object is converted before anything sees it. */
+function prepared(call: ResourceRequest, { version, collection }: Endpoint): ResourceRequest {
+  if (version.prepare === undefined) return call
+  const { machinery } = call
+  return {
+    ...call,
+    machinery: {
+      ...machinery,
+      store: new PreparedStore(machinery.store, collection, objects => version.prepare?.(objects) ?? Promise.resolve()),
+    },
+  }
 }
 
 /** A write to the collection in all namespaces. */

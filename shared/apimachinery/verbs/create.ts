@@ -29,7 +29,7 @@ export async function createObject(machinery: Machinery, target: Target, object:
   else delete object.metadata.namespace
   if (definition.virtual !== undefined) {
     machinery.engines.trackUpdate(object, undefined, managedFieldsOptions(endpoint, '', context))
-    return definition.virtual(toStorage(object, endpoint, machinery.engines), context)
+    return definition.virtual(await toStorage(object, endpoint, machinery.engines), context)
   }
   const revision = object.metadata.resourceVersion
   if (revision && unsignedError(revision) === undefined && Number(revision) !== 0) {
@@ -38,7 +38,7 @@ export async function createObject(machinery: Machinery, target: Target, object:
   delete object.metadata.resourceVersion
   warnAboutOwners(object, context)
   machinery.engines.trackUpdate(object, undefined, managedFieldsOptions(endpoint, '', context))
-  return storeNew(machinery, target, toStorage(object, endpoint, machinery.engines), context)
+  return storeNew(machinery, target, await toStorage(object, endpoint, machinery.engines), context)
 }
 
 /** The second half of a creation, also of one by PUT or apply: `object` is of the storage version and has its managed fields. */

@@ -28,6 +28,8 @@ function inVersion(object: KubeObject, apiVersion: string, endpoint: Endpoint): 
   if (to === undefined || schema === undefined) return undefined
   try {
     const stored = from === storage ? clone(object) : (from.toStorage?.(clone(object)) ?? clone(object))
+    // A webhook is not asked for this: owners keep what they have.
+    if (stored instanceof Promise) return undefined
     const converted = to === storage ? stored : (to.fromStorage?.(stored) ?? stored)
     return { object: { ...converted, apiVersion, kind: to.kind ?? definition.kind }, schema }
   } catch {

@@ -123,7 +123,7 @@ async function createAbsent(machinery: Machinery, target: Target, request: Updat
   delete object.metadata.resourceVersion
   warnAboutOwners(object, context)
   if (request.tracked !== true) machinery.engines.trackUpdate(object, undefined, managedFieldsOptions(endpoint, '', context))
-  return storeNew(machinery, target, toStorage(object, endpoint, machinery.engines), context)
+  return storeNew(machinery, target, await toStorage(object, endpoint, machinery.engines), context)
 }
 
 const uidConflict = ({ endpoint, namespace, name }: Target, wanted: string, found: string) =>
@@ -182,7 +182,7 @@ async function replace(
       managedFieldsOptions(endpoint, request.trackedAs ?? request.part ?? '', context),
     )
   }
-  const object = toStorage(wanted, endpoint, machinery.engines)
+  const object = await toStorage(wanted, endpoint, machinery.engines)
   await machinery.admission.mutate(attributesOf(target, request, object, old, context))
 
   let begun: Begun | undefined

@@ -1,10 +1,10 @@
 // One call of a webhook: by URL, or by service through an endpoint that is ready.
 import { request } from 'node:https'
 import { isIP } from 'node:net'
-import type { WebhookClientConfig } from '../../api/admissionregistration/v1.ts'
-import type { Service } from '../../api/core/v1.ts'
-import type { EndpointSlice } from '../../api/discovery/v1.ts'
-import type { Reader } from '../../apimachinery/context.ts'
+import type { WebhookClientConfig } from '../api/admissionregistration/v1.ts'
+import type { Service } from '../api/core/v1.ts'
+import type { EndpointSlice } from '../api/discovery/v1.ts'
+import type { Reader } from './context.ts'
 
 /** It could not be asked. The message follows Go's HTTP client, which people know. */
 export class WebhookCallError extends Error {

@@ -306,4 +306,16 @@ describe('versions of 2018', () => {
     const stored = await api.send('POST', foos, foo(2))
     expect({ code: stored.code, spec: stored.body.spec }).toEqual({ code: 201, spec: foo(2).spec })
   })
+
+  it('takes the Scale of a version that had its own', async () => {
+    await api.send('POST', `${EXTENSIONS}/deployments`, { metadata: { name: 'd' }, spec: { template } })
+    const scale = { apiVersion: 'extensions/v1beta1', kind: 'Scale', metadata: { name: 'd' }, spec: { replicas: 4 } }
+    const status = { replicas: 1, selector: { app: 'a' }, targetSelector: 'app=a' }
+    const scaled = await api.send('PUT', `${EXTENSIONS}/deployments/d/scale`, { ...scale, status })
+    expect(scaled).toMatchObject({ code: 200, body: { apiVersion: 'autoscaling/v1', kind: 'Scale', spec: { replicas: 4 } } })
+    expect((await api.send('GET', `${APPS}/deployments/d`)).body.spec.replicas).toBe(4)
+    const today = { ...scale, apiVersion: 'autoscaling/v1' }
+    expect((await api.send('PUT', `${EXTENSIONS}/deployments/d/scale`, today)).code).toBe(200)
+    expect((await api.send('PUT', `${APPS}/deployments/d/scale`, scale)).code).toBe(400)
+  })
 })

@@ -7,6 +7,7 @@ import { bodyFormat, checkAccept, negotiate, patchType } from '../request/negoti
 import { parseWriteOptions } from '../request/options.ts'
 import type { Action } from '../resource.ts'
 import { answerObject, answerPlain, headersOf, type Responder } from '../response/respond.ts'
+import { findSchema } from '../schema/schemas.ts'
 import * as status from '../status-error.ts'
 import type { KubeObject } from '../types.ts'
 import { checkNamespace } from '../verbs/create.ts'
@@ -71,7 +72,7 @@ async function handleScale(call: ResourceRequest, target: Target): Promise<Respo
     const format = bodyFormat(request.headers.get('content-type'))
     const body = await readBody(request)
     const context = contextOf(call, parseWriteOptions('UpdateOptions', query, userAgent(request)))
-    const scale = decodeBody(machinery.engines, body, format, SCALE, context) as Scale
+    const scale = decodeBody(machinery.engines, body, format, scaleBody(target.endpoint), context) as Scale
     checkName(scale, target)
     checkNamespace(scale, target)
     return answer((await updateScale(machinery, target, strategy, { retries: 0, desired: () => clone(scale) }, context)).object)
@@ -82,6 +83,13 @@ async function handleScale(call: ResourceRequest, target: Target): Promise<Respo
   const context = contextOf(call, options)
   const parsed = parsePatch(machinery.engines, type, body, options.force ?? false)
   return answer((await patchScale(machinery, target, strategy, parsed, context)).object)
+}
+
+/** Clients of versions that had a Scale of their own send that one; they are answered in the one that discovery tells of. */
+function scaleBody({ group, version, storage, apiVersion }: Endpoint): Expected {
+  const schema = `io.k8s.api.${group}.${version.version}.Scale`
+  if (version === storage || findSchema(schema) === undefined) return SCALE
+  return { ...SCALE, alternatives: [{ apiVersion, kind: SCALE.kind, schema }] }
 }
 
 async function handleAction(call: ResourceRequest, target: Target, action: Action): Promise<Response> {

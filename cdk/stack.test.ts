@@ -210,6 +210,12 @@ test('nothing is billed by the hour', () => {
   for (const [id, { Properties }] of ofType('AWS::EC2::VPCEndpoint')) expect(Properties.VpcEndpointType ?? 'Gateway', id).toBe('Gateway')
 })
 
+test('nothing is of a kind that emulators refuse a template for', () => {
+  const types = new Set(Object.values(resources).map(r => r.Type))
+  for (const type of ['AWS::EC2::SecurityGroupIngress', 'AWS::EC2::SecurityGroupEgress', 'AWS::CloudFormation::CustomResource'])
+    expect(types.has(type), type).toBe(false)
+})
+
 test('a month in which nobody uses it costs less than a dollar, without any free tier', () => {
   const lines = idleCost(template.toJSON() as TemplateJson)
   expect(lines.length).toBeGreaterThan(0) // the queues' polling is never free

@@ -1,5 +1,5 @@
 import { RemovalPolicy, Stack } from 'aws-cdk-lib'
-import { Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2'
+import { Peer, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2'
 import { CfnFileSystem, CfnMountTarget } from 'aws-cdk-lib/aws-efs'
 import { type IGrantable, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
@@ -52,7 +52,8 @@ export class Storage extends Construct {
       description: 'Zeroplane volumes: NFS from pods, nothing else',
       allowAllOutbound: false,
     })
-    group.addIngressRule(podSecurityGroup, Port.tcp(2049), 'pods mount volumes')
+    // By its id, so that the rule stands in the group: one of its own is a resource that not every CloudFormation knows.
+    group.addIngressRule(Peer.securityGroupId(podSecurityGroup.securityGroupId), Port.tcp(2049), 'pods mount volumes')
     vpc.selectSubnets({ subnetType: SubnetType.PUBLIC, onePerAz: true }).subnetIds.forEach((subnetId, index) => {
       new CfnMountTarget(this, `MountTarget${index + 1}`, {
         fileSystemId: system.ref,

@@ -68,13 +68,9 @@ export class SpdyConnection {
     this.#bytes.uncork()
   }
 
-  reset(stream: number, status: number): void {
-    this.#streams.delete(stream)
-    this.#send(controlFrame(FRAME.rstStream, 0, words(stream, status)))
-  }
-
-  forget(stream: number): void {
-    this.#streams.delete(stream)
+  /** For streams that are over; with a status when the client does not know it yet. */
+  forget(stream: number, status?: number): void {
+    if (this.#streams.delete(stream) && status !== undefined) this.#reset(stream, status)
   }
 
   async #run(): Promise<void> {
@@ -126,7 +122,7 @@ export class SpdyConnection {
 
   async #open(id: number, flags: number, block: Buffer): Promise<void> {
     const headers = await this.#reader.read(block)
-    if (id % 2 === 0 || this.#streams.has(id) || this.#streams.size >= MOST_STREAMS) return this.reset(id, RESET.refused)
+    if (id % 2 === 0 || this.#streams.has(id) || this.#streams.size >= MOST_STREAMS) return this.#reset(id, RESET.refused)
     const stream = new SpdyStream(this, id, headers)
     // Clients drop what comes on a stream before its reply, so nobody may know of it earlier.
     const reply = await this.#writer.write(NO_HEADERS)
@@ -136,9 +132,13 @@ export class SpdyConnection {
     try {
       this.#events.stream(stream)
     } catch {
-      this.reset(id, RESET.refused)
+      this.forget(id, RESET.refused)
       stream.destroy()
     }
+  }
+
+  #reset(stream: number, status: number): void {
+    this.#send(controlFrame(FRAME.rstStream, 0, words(stream, status)))
   }
 
   #send(bytes: Buffer): void {
@@ -191,8 +191,7 @@ export class SpdyStream extends Duplex {
 
   override _destroy(_: Error | null, done: (error?: Error | null) => void): void {
     this._read()
-    if (!this.writableFinished) this.#connection.reset(this.id, RESET.cancel)
-    this.#connection.forget(this.id)
+    this.#connection.forget(this.id, this.writableFinished ? undefined : RESET.cancel)
     done(null)
   }
 }

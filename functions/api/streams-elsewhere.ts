@@ -7,7 +7,7 @@ export function elsewhere(gateway: string): Pick<PodStreams, 'exec' | 'attach' |
   const refuse = (what: string) => async (_: StreamRequest) => {
     if (gateway === '')
       throw serviceUnavailable(
-        `${what} needs the gateway, which this deployment does not have; deploy it with "npm run deploy -- -c gateway=true" (docs/gateway.md)`,
+        `${what} needs the gateway, which this deployment does not have; the option "gateway" of npm run deploy adds it (docs/gateway.md)`,
       )
     throw badRequest(`${what} is served by the gateway at ${gateway} for connections that are upgraded to WebSocket or SPDY`)
   }

@@ -47,7 +47,8 @@ export async function serveExec(stream: ServerHttp2Stream, containers: readonly 
     } else holder.write(file, command)
 
     const ended = Promise.withResolvers<number>()
-    const kill = holder.begin(id, ended.resolve)
+    const begun = Promise.withResolvers<void>()
+    const kill = holder.begin(id, ended.resolve, begun.resolve)
     stream.on('close', () => {
       kill()
       for (const socket of [input, output, errors]) socket?.destroy()
@@ -58,7 +59,8 @@ export async function serveExec(stream: ServerHttp2Stream, containers: readonly 
     session.feed(input, start.tty, () => {
       // A terminal does not end with its input; a program on it is told as a person would.
       if (start.tty) input?.write(END_OF_TRANSMISSION)
-      else input?.end()
+      // Closed earlier, what was written would be lost, and the process wait for a writer.
+      else void begun.promise.then(() => input?.end())
     })
     const exitCode = await ended.promise
     await Promise.all(copies.map(one => one.rest(SILENCE_MS)))

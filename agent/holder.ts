@@ -155,11 +155,11 @@ export class Holder {
   }
 
   /**
-   * Runs the script in the file exec-<id> with exec-<id>.in, .out and .err as its streams: files or fifos, made before. `end` is called
-   * when it has ended. Answers what kills it, after which `end` is not called.
+   * Runs the script in the file exec-<id> with exec-<id>.in, .out and .err as its streams: files or fifos, made before. `begun` is called
+   * when it has opened them, `end` when it has ended. Answers what kills it, after which `end` is not called.
    */
-  begin(id: number, end: (code: number) => void): () => void {
-    this.#sessions.set(id, { pid: 0, end })
+  begin(id: number, end: (code: number) => void, begun = () => {}): () => void {
+    this.#sessions.set(id, { pid: 0, begun, end })
     this.#say(`exec ${id}`)
     return () => {
       const session = this.#sessions.get(id)
@@ -236,8 +236,10 @@ export class Holder {
       case 'session': {
         const session = this.#sessions.get(attempt)
         // Aborted before the holder said which process it is.
-        if (session) session.pid = positive(value)
-        else if (positive(value)) this.#say(`signal KILL -${value}`)
+        if (session) {
+          session.pid = positive(value)
+          session.begun()
+        } else if (positive(value)) this.#say(`signal KILL -${value}`)
         return
       }
       case 'done':
@@ -312,6 +314,7 @@ export class Holder {
 
 interface Session {
   pid: number
+  begun(): void
   end(code: number): void
 }
 

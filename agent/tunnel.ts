@@ -31,7 +31,9 @@ export async function openTunnel(options: TunnelOptions): Promise<Tunnel> {
   })
   session.setLocalWindowSize(MOST_STREAMS * STREAM_WINDOW)
   // The gateway pings: silence means that it is gone.
-  session.setTimeout(3 * PING_SECONDS * 1000, () => session.destroy())
+  const silence = setTimeout(() => session.destroy(), 3 * PING_SECONDS * 1000)
+  session.on('ping', () => silence.refresh())
+  session.on('close', () => clearTimeout(silence))
   session.on('error', error => options.log(`tunnel: ${error.message}`))
   let streams = 0
   let rest = () => {}

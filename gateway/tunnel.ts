@@ -21,8 +21,14 @@ export class Tunnel {
     })
     this.#session = session
     session.on('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW))
-    const pinging = setInterval(() => session.ping(() => {}), PING_SECONDS * 1000)
-    session.setTimeout(3 * PING_SECONDS * 1000, () => session.destroy())
+    let unanswered = 0
+    const pinging = setInterval(() => {
+      if (unanswered++ === 3) session.destroy()
+      else
+        session.ping(error => {
+          if (!error) unanswered = 0
+        })
+    }, PING_SECONDS * 1000)
     session.on('error', () => {})
     session.on('close', () => {
       clearInterval(pinging)

@@ -6,7 +6,8 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { Command } from 'commander'
 import { principalOf } from '../../shared/aws/iam-token.ts'
 import { runCdk } from './cdk.ts'
-import { describePlan, readTemplate } from './plan.ts'
+import { describeCost, describePlan, readTemplate } from './plan.ts'
+import { deleteQueues, holdControllers, stopPods } from './pods.ts'
 
 interface Options {
   stack: string
@@ -67,7 +68,7 @@ async function administrator(options: Options): Promise<string[]> {
 command('deploy', 'creates or updates the stack', async (options, args) =>
   withAssembly([...args, ...(await administrator(options))], async assembly => {
     console.log(describePlan(readTemplate(options.stack, assembly)).join('\n'))
-    console.log('The first deployment takes two to three minutes, an update about one.')
+    console.log('The first deployment takes two to five minutes (CloudFront and the gateway take longest), an update about one.')
     const bootstrapped = await runCdk(['bootstrap', ...(options.profile ? ['--profile', options.profile] : []), '--app', assembly], {
       quiet: true,
     })
@@ -82,15 +83,28 @@ command('deploy', 'creates or updates the stack', async (options, args) =>
       approval,
       ...(options.profile ? ['--profile', options.profile] : []),
     ])
-    if (code === 0) console.log('Deployed. Next: npm run kubeconfig, then kubectl get namespaces')
+    if (code !== 0) return code
+    await holdControllers(options.stack, false)
+    console.log('Deployed. Next: npm run kubeconfig, then kubectl get namespaces')
     return code
   }),
 )
 
-command('diff', 'shows what a deploy would change', async (options, args) => await runCdk(['diff', options.stack, ...args]))
+command('diff', 'shows what a deploy would change, and what it would cost', async (options, args) =>
+  withAssembly([...args, ...(await administrator(options))], async assembly => {
+    const code = await runCdk(['diff', options.stack, '--app', assembly, ...(options.profile ? ['--profile', options.profile] : [])])
+    console.log(describeCost(readTemplate(options.stack, assembly)).join('\n'))
+    return code
+  }),
+)
 
 command('destroy', 'deletes the stack and every object in it', async (options, args) => {
-  console.log(`Deletes stack ${options.stack}: all clusters in it, their objects, logs and running pods. Takes about two minutes.`)
+  console.log(
+    `Deletes stack ${options.stack}: all clusters in it, their objects and logs, running pods, the queues of WorkQueues. Takes two to five minutes.`,
+  )
+  if (options.profile) process.env.AWS_PROFILE = options.profile
+  await holdControllers(options.stack, true)
+  console.log(`Stopped ${await stopPods(options.stack)} pods, deleted ${await deleteQueues(options.stack)} queues of WorkQueues.`)
   return await runCdk(['destroy', options.stack, '--force', ...args])
 })
 

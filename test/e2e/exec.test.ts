@@ -253,12 +253,11 @@ test('much output comes whole; a client that goes away takes its command along',
   await eventually('the command is gone', async () => !(await cluster.kubectl('exec web -c other -- ps')).includes('54321'))
 })
 
-test('the gateway killed in the middle: the client ends with an error, the pod lives on and serves the next', async () => {
+test('an agent killed in the middle: the client ends with an error, the pod lives on and serves the next', async () => {
   const before = await cluster.json<Pod>('get pod web')
   const client = await kubectlProcess('1.36', ['exec', 'web', '-c', 'demo', '--', 'sh', '-c', 'echo begun; exec busybox sleep 1000'])
   const ended = new Promise<number | null>(resolve => client.on('close', resolve))
   await new Promise(resolve => client.stdout!.once('data', resolve))
-  // The agent is killed instead where the gateway shares its process with the whole control plane and its memory.
   const [agent] = await containersOf(cluster, '_agent')
   await kill(agent!.Id)
   expect(await ended).not.toBe(0)

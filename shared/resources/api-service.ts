@@ -20,6 +20,7 @@ export default defineResource<APIService>({
   kind: 'APIService',
   namespaced: false,
   categories: ['api-extensions'],
+  allowUnconditionalUpdate: false,
   versions: [
     {
       version: 'v1',

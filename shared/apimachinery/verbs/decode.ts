@@ -159,7 +159,8 @@ function mismatch(apiVersion: string, kind: string, expected: Expected): StatusE
   const version = JSON.stringify(versionOf(apiVersion))
   const handled = `${kind} in version ${version} cannot be handled as a ${expected.kind}`
   // Other versions of the kind are known to upstream's scheme, also those that are served no more.
-  if (kind === expected.kind && (isOlderGroup(apiVersion, expected.apiVersion) || isOtherVersion(apiVersion, kind, expected.apiVersion))) {
+  const relatives = [isOlderGroup, isOtherVersion, isEventOfOtherGroup]
+  if (kind === expected.kind && relatives.some(related => related(apiVersion, expected.apiVersion, kind))) {
     return badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`)
   }
   if (findKind(apiVersion, kind) === undefined && !isListOfKnown(apiVersion, kind)) {
@@ -174,9 +175,13 @@ const isListOfKnown = (apiVersion: string, kind: string) => kind.endsWith('List'
 /** Kinds that began in the group "extensions". */
 const isOlderGroup = (apiVersion: string, expected: string) =>
   apiVersion === 'extensions/v1beta1' && ['apps', 'networking.k8s.io', 'policy', 'autoscaling'].includes(groupOf(expected))
-const isOtherVersion = (apiVersion: string, kind: string, expected: string) =>
+const isOtherVersion = (apiVersion: string, expected: string, kind: string) =>
   groupOf(apiVersion) === groupOf(expected) &&
   (findKind(apiVersion, kind) !== undefined || /^v\d+(alpha|beta)\d+$/.test(versionOf(apiVersion)))
+
+/** Events of both groups are one internal type. */
+const isEventOfOtherGroup = (apiVersion: string, expected: string, kind: string) =>
+  kind === 'Event' && [apiVersion, expected].sort().join(' ') === 'events.k8s.io/v1 v1'
 
 export function goKind(value: unknown): string {
   if (Array.isArray(value)) return 'array'

@@ -1,6 +1,7 @@
 // The ECS of localstack/ behind functions that are deployed elsewhere: an emulator's own ECS has no shared network, volumes or task
 // events. The functions reach it by the SDK's own AWS_ENDPOINT_URL_ECS, and its task events are handed to the deployed function by Invoke,
 // with the event that EventBridge would send.
+import { ECSClient, ListTasksCommand } from '@aws-sdk/client-ecs'
 import {
   GetFunctionConfigurationCommand,
   InvokeCommand,
@@ -10,6 +11,9 @@ import {
 import { type LocalAws, startAws } from '../../localstack/aws/index.ts'
 
 export interface LocalEcs {
+  readonly endpoint: string
+  /** ARNs of the tasks that run. */
+  tasks(): Promise<string[]>
   close(): Promise<void>
 }
 
@@ -42,7 +46,19 @@ export async function attachLocalEcs({ lambda, functions, tasksFunction, cluster
     }
     await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }))
   }
-  return { close: () => aws.close() }
+  const client = new ECSClient({
+    endpoint: aws.endpoint,
+    region: aws.identity.region,
+    credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+  })
+  return {
+    endpoint: aws.endpoint,
+    tasks: async () => (await client.send(new ListTasksCommand({ cluster }))).taskArns ?? [],
+    async close() {
+      client.destroy()
+      await aws.close()
+    },
+  }
 }
 
 function forwardTaskEvents(aws: LocalAws, cluster: string): void {

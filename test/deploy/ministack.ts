@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-/** The version whose behaviour the suite knows (what it cannot do is listed in skips.ts). */
+/** The version whose behaviour the suite knows (what it cannot do is in docs/deploy.md). */
 const VERSION = '1.5.33'
 const root = join(import.meta.dirname, '../..')
 const venv = join(root, `node_modules/.cache/ministack-${VERSION}`)

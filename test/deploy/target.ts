@@ -18,6 +18,8 @@ export class Target {
   readonly #stop: () => Promise<void>
   /** True where Function URLs are served without TLS, under a path, and answers are not streamed. */
   readonly emulated: boolean
+  /** Where ECS answers, if it is not the target's. */
+  ecsEndpoint: string | undefined
   #front: Front | undefined
 
   private constructor(emulated: boolean, environment: Record<string, string>, stop: () => Promise<void>) {
@@ -36,7 +38,7 @@ export class Target {
 
   /** For processes and clients that shall talk to the target. */
   get environment(): Record<string, string> {
-    return { ...this.#environment, KUBECONFIG: this.kubeconfig }
+    return { ...this.#environment, KUBECONFIG: this.kubeconfig, ...(this.ecsEndpoint ? { AWS_ENDPOINT_URL_ECS: this.ecsEndpoint } : {}) }
   }
 
   get kubeconfig(): string {
@@ -58,6 +60,12 @@ export class Target {
     })
     if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}:\n${stdout}\n${stderr}`)
     return stdout + stderr
+  }
+
+  /** `npm run deploy` with further configuration. An emulator has no registry to push the agent's image to, and runs no containers of it. */
+  deploy(...configuration: string[]): Promise<string> {
+    const image = this.emulated ? ['agentImage=zeroplane/agent:emulated'] : []
+    return this.script('main.ts', 'deploy', '--stack', this.stack, '--yes', ...[...image, ...configuration].flatMap(pair => ['-c', pair]))
   }
 
   async outputs(): Promise<Record<string, string>> {

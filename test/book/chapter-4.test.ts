@@ -132,25 +132,29 @@ row('edit deployment adds a readiness probe: a pod that says it is not ready is 
   await allReady(reader, 'alpaca-prod', 2)
 })
 
-row('from another pod, every name of the Service and its address reach its pods, spread over them', async reader => {
-  await deploy(reader, 'alpaca-prod', 1, 3)
-  const pods = await allReady(reader, 'alpaca-prod', 3)
-  const { spec } = await reader.json<Service>('get service alpaca-prod')
-  const hosts = [
-    'alpaca-prod',
-    `alpaca-prod.${reader.namespace}`,
-    `alpaca-prod.${reader.namespace}.svc.cluster.local`,
-    spec?.clusterIP ?? '',
-  ]
-  const said = await fromAPod(
-    reader,
-    'asks',
-    `${hosts.map(host => `echo at ${host}; wget -qO- http://${host}:8080/version; echo`).join('; ')}; for i in $(seq 30); do wget -qO- http://alpaca-prod:8080/version; echo; done`,
-  )
-  for (const host of hosts) expect(said).toMatch(new RegExp(`^at ${host}\n\\{"version":"1","hostname":"alpaca-prod-`, 'm'))
-  const answered = new Set([...said.matchAll(/"hostname":"([^"]+)"/g)].map(([, hostname]) => hostname))
-  expect([...answered].sort()).toEqual(pods.map(({ metadata }) => metadata.name).sort())
-})
+row(
+  'from another pod, every name of the Service and its address reach its pods, spread over them',
+  async reader => {
+    await deploy(reader, 'alpaca-prod', 1, 3)
+    const pods = await allReady(reader, 'alpaca-prod', 3)
+    const { spec } = await reader.json<Service>('get service alpaca-prod')
+    const hosts = [
+      'alpaca-prod',
+      `alpaca-prod.${reader.namespace}`,
+      `alpaca-prod.${reader.namespace}.svc.cluster.local`,
+      spec?.clusterIP ?? '',
+    ]
+    const said = await fromAPod(
+      reader,
+      'asks',
+      `${hosts.map(host => `echo at ${host}; wget -qO- http://${host}:8080/version; echo`).join('; ')}; for i in $(seq 30); do wget -qO- http://alpaca-prod:8080/version; echo; done`,
+    )
+    for (const host of hosts) expect(said).toMatch(new RegExp(`^at ${host}\n\\{"version":"1","hostname":"alpaca-prod-`, 'm'))
+    const answered = new Set([...said.matchAll(/"hostname":"([^"]+)"/g)].map(([, hostname]) => hostname))
+    expect([...answered].sort()).toEqual(pods.map(({ metadata }) => metadata.name).sort())
+  },
+  { slow: true },
+)
 
 row(
   'a pod that starts after the Service finds it in its environment',
@@ -172,7 +176,7 @@ row(
 )
 
 row(
-  'edit service to NodePort: it gets a port',
+  'edit service to NodePort, then LoadBalancer: a port of this machine, then an address',
   async reader => {
     await deploy(reader, 'alpaca-prod', 1, 1)
     expect(await reader.kubectl('edit service alpaca-prod', { env: { KUBE_EDITOR: "sed -i 's/type: ClusterIP/type: NodePort/'" } })).toBe(
@@ -186,14 +190,26 @@ row(
       new RegExp(`^alpaca-prod +NodePort +127[\\d.]+ +<none> +8080:${port}/TCP `),
     )
     expect(await reader.kubectl('describe service alpaca-prod')).toMatch(new RegExp(`^NodePort: +<unset> +${port}/TCP$`, 'm'))
+    await allReady(reader, 'alpaca-prod', 1)
+    const version = async (host: string) => (await (await fetch(`http://${host}/version`)).json()) as { version: string }
+    expect(await eventually('the node port answers', () => version(`127.0.0.1:${port}`))).toMatchObject({ version: '1' })
+    await reader.kubectl(`patch service alpaca-prod -p '{"spec":{"type":"LoadBalancer"}}'`)
+    const shown = await reader.see(
+      'get service alpaca-prod --no-headers',
+      /^alpaca-prod +LoadBalancer +127[\d.]+ +127[\d.]+ +8080:\d+\/TCP /,
+    )
+    const external = shown.split(/ +/)[3]
+    expect(await eventually('the load balancer answers', () => version(`${external}:8080`))).toMatchObject({ version: '1' })
   },
   { slow: true },
 )
 
-row('a Service without selector reaches the addresses that are written for it, an ExternalName its name', async reader => {
-  await deploy(reader, 'alpaca-prod', 1, 1)
-  const [pod] = await allReady(reader, 'alpaca-prod', 1)
-  await reader.apply(`apiVersion: v1
+row(
+  'a Service without selector reaches the addresses that are written for it, an ExternalName its name',
+  async reader => {
+    await deploy(reader, 'alpaca-prod', 1, 1)
+    const [pod] = await allReady(reader, 'alpaca-prod', 1)
+    await reader.apply(`apiVersion: v1
 kind: Service
 metadata:
   name: external-ip-database
@@ -220,15 +236,19 @@ spec:
   type: ExternalName
   externalName: alpaca-prod.${reader.namespace}.svc.cluster.local
 `)
-  expect(await reader.kubectl('get service external-database --no-headers')).toMatch(
-    /^external-database +ExternalName +<none> +alpaca-prod\.[\w.-]+ +<none> /,
-  )
-  expect(await reader.kubectl('describe service external-ip-database')).toMatch(new RegExp(`^Endpoints: +${pod?.status?.podIP}:8080$`, 'm'))
-  const said = await fromAPod(
-    reader,
-    'asks',
-    'wget -qO- http://external-ip-database:3306/version; echo; nslookup external-database; wget -qO- http://external-database:8080/version',
-  )
-  expect(said.match(/"version":"1"/g)).toHaveLength(2)
-  expect(said).toMatch(/canonical name|alpaca-prod\.[\w-]+\.svc\.cluster\.local/)
-})
+    expect(await reader.kubectl('get service external-database --no-headers')).toMatch(
+      /^external-database +ExternalName +<none> +alpaca-prod\.[\w.-]+ +<none> /,
+    )
+    expect(await reader.kubectl('describe service external-ip-database')).toMatch(
+      new RegExp(`^Endpoints: +${pod?.status?.podIP}:8080$`, 'm'),
+    )
+    const said = await fromAPod(
+      reader,
+      'asks',
+      'wget -qO- http://external-ip-database:3306/version; echo; nslookup external-database; wget -qO- http://external-database:8080/version',
+    )
+    expect(said.match(/"version":"1"/g)).toHaveLength(2)
+    expect(said).toMatch(/canonical name|alpaca-prod\.[\w-]+\.svc\.cluster\.local/)
+  },
+  { slow: true },
+)

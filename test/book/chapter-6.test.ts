@@ -251,18 +251,20 @@ for (const [what, rolling, fewest, most, slow] of [
   )
 }
 
-row('under a constant stream of requests through its Service, a rollout drops none', async reader => {
-  const spec = '  strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}\n'
-  const image = (version: number) => `gcr.io/kuar-demo/kuard-amd64:${version}`
-  // Who is asked to go still answers what is on its way to it: the time that everybody needs to hear of it.
-  const manifest = (version: number) =>
-    nginx({ replicas: 2, image: image(version), spec })
-      .replace('terminationGracePeriodSeconds: 1\n', 'terminationGracePeriodSeconds: 30\n')
-      .replace(`image: ${image(version)}\n`, `image: ${image(version)}\n          lifecycle: {preStop: {sleep: {seconds: 10}}}\n`)
-  await reader.apply(manifest(1))
-  await rolledOut(reader)
-  await reader.kubectl('expose deployment nginx --port=80 --target-port=8080')
-  await reader.apply(`apiVersion: v1
+row(
+  'under a constant stream of requests through its Service, a rollout drops none',
+  async reader => {
+    const spec = '  strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}\n'
+    const image = (version: number) => `gcr.io/kuar-demo/kuard-amd64:${version}`
+    // Who is asked to go still answers what is on its way to it: the time that everybody needs to hear of it.
+    const manifest = (version: number) =>
+      nginx({ replicas: 2, image: image(version), spec })
+        .replace('terminationGracePeriodSeconds: 1\n', 'terminationGracePeriodSeconds: 30\n')
+        .replace(`image: ${image(version)}\n`, `image: ${image(version)}\n          lifecycle: {preStop: {sleep: {seconds: 10}}}\n`)
+    await reader.apply(manifest(1))
+    await rolledOut(reader)
+    await reader.kubectl('expose deployment nginx --port=80 --target-port=8080')
+    await reader.apply(`apiVersion: v1
 kind: Pod
 metadata: {name: asker}
 spec:
@@ -272,16 +274,18 @@ spec:
       image: ${image(1)}
       command: [sh, -c, 'while true; do timeout 10 wget -qO- http://nginx/version || echo FAILED; echo; sleep 0.2; done']
 `)
-  await reader.see('logs asker --tail=50', '"version":"1"')
-  await reader.apply(manifest(2))
-  await rolledOut(reader)
-  await reader.see('logs asker --tail=3', /"version":"2"/)
-  await eventually('the old pods are gone', async () => (await reader.pods('app=nginx')).length === 2)
-  await reader.see('logs asker --tail=3', /"version":"2"/)
-  const answers = (await reader.kubectl('logs asker')).split('\n').filter(Boolean)
-  const first = answers.findIndex(line => line.includes('"version":"1"'))
-  expect(answers.slice(first).filter(line => !/"version":"[12]"/.test(line))).toEqual([])
-})
+    await reader.see('logs asker --tail=50', '"version":"1"')
+    await reader.apply(manifest(2))
+    await rolledOut(reader)
+    await reader.see('logs asker --tail=3', /"version":"2"/)
+    await eventually('the old pods are gone', async () => (await reader.pods('app=nginx')).length === 2)
+    await reader.see('logs asker --tail=3', /"version":"2"/)
+    const answers = (await reader.kubectl('logs asker')).split('\n').filter(Boolean)
+    const first = answers.findIndex(line => line.includes('"version":"1"'))
+    expect(answers.slice(first).filter(line => !/"version":"[12]"/.test(line))).toEqual([])
+  },
+  { slow: true },
+)
 
 row(
   'minReadySeconds: a pod counts when it was ready for so long',

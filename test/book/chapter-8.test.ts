@@ -284,8 +284,10 @@ row(
   { slow: true },
 )
 
-row('the work queue: 100 items, put there through a port-forward, are worked by five consumers, each once', async reader => {
-  const named = (kind: string, apiVersion: string, spec: string) => `apiVersion: ${apiVersion}
+row(
+  'the work queue: 100 items, put there through a port-forward, are worked by five consumers, each once',
+  async reader => {
+    const named = (kind: string, apiVersion: string, spec: string) => `apiVersion: ${apiVersion}
 kind: ${kind}
 metadata:
   name: queue
@@ -293,35 +295,37 @@ metadata:
 spec:
 ${spec}---
 `
-  const labels = '{app: work-queue, component: queue, chapter: jobs}'
-  await reader.apply(
-    named(
-      'ReplicaSet',
-      'apps/v1',
-      `  replicas: 1
+    const labels = '{app: work-queue, component: queue, chapter: jobs}'
+    await reader.apply(
+      named(
+        'ReplicaSet',
+        'apps/v1',
+        `  replicas: 1
   selector: {matchLabels: ${labels}}
   template:
     metadata: {labels: ${labels}}
     spec:
       containers: [{name: queue, image: "${KUARD}"}]
 `,
-    ) + named('Service', 'v1', `  ports: [{port: 8080, protocol: TCP, targetPort: 8080}]\n  selector: ${labels}\n`),
-  )
-  const pod = await eventually('the queue is ready', async () => (await reader.readyPods('component=queue'))[0]?.metadata.name)
-  const forwarding = reader.watch(`port-forward ${pod} :8080`)
-  const port = await eventually('it is forwarded', () => /Forwarding from 127\.0\.0\.1:(\d+) -> 8080/.exec(forwarding.seen)?.[1])
-  const queues = `http://127.0.0.1:${port}/memq/server`
-  expect((await fetch(`${queues}/queues/keygen`, { method: 'PUT' })).status).toBe(200)
-  for (let item = 0; item < 100; item++)
-    expect((await fetch(`${queues}/queues/keygen/enqueue`, { method: 'POST', body: `work-item-${item}` })).status).toBe(200)
-  const stats = async () => ((await (await fetch(`${queues}/stats`)).json()) as { queues: object[] }).queues[0]
-  expect(await stats()).toMatchObject({ name: 'keygen', depth: 100, enqueued: 100, dequeued: 0 })
-  const args = ['--keygen-memq-server=http://queue:8080/memq/server', '--keygen-memq-queue=keygen']
-  await reader.apply(job({ name: 'consumers', spec: '  parallelism: 5\n', args }))
-  await complete(reader, 'consumers')
-  expect(await stats()).toMatchObject({ depth: 0, dequeued: 100 })
-  const logs = await Promise.all((await podsOf(reader, 'consumers')).map(one => reader.kubectl(`logs ${one.metadata.name}`)))
-  expect(logs).toHaveLength(5)
-  expect(logs.join('').match(/Item done/g)).toHaveLength(100)
-  expect((await reader.json<Job>('get job consumers')).status?.succeeded).toBe(5)
-})
+      ) + named('Service', 'v1', `  ports: [{port: 8080, protocol: TCP, targetPort: 8080}]\n  selector: ${labels}\n`),
+    )
+    const pod = await eventually('the queue is ready', async () => (await reader.readyPods('component=queue'))[0]?.metadata.name)
+    const forwarding = reader.watch(`port-forward ${pod} :8080`)
+    const port = await eventually('it is forwarded', () => /Forwarding from 127\.0\.0\.1:(\d+) -> 8080/.exec(forwarding.seen)?.[1])
+    const queues = `http://127.0.0.1:${port}/memq/server`
+    expect((await fetch(`${queues}/queues/keygen`, { method: 'PUT' })).status).toBe(200)
+    for (let item = 0; item < 100; item++)
+      expect((await fetch(`${queues}/queues/keygen/enqueue`, { method: 'POST', body: `work-item-${item}` })).status).toBe(200)
+    const stats = async () => ((await (await fetch(`${queues}/stats`)).json()) as { queues: object[] }).queues[0]
+    expect(await stats()).toMatchObject({ name: 'keygen', depth: 100, enqueued: 100, dequeued: 0 })
+    const args = ['--keygen-memq-server=http://queue:8080/memq/server', '--keygen-memq-queue=keygen']
+    await reader.apply(job({ name: 'consumers', spec: '  parallelism: 5\n', args }))
+    await complete(reader, 'consumers')
+    expect(await stats()).toMatchObject({ depth: 0, dequeued: 100 })
+    const logs = await Promise.all((await podsOf(reader, 'consumers')).map(one => reader.kubectl(`logs ${one.metadata.name}`)))
+    expect(logs).toHaveLength(5)
+    expect(logs.join('').match(/Item done/g)).toHaveLength(100)
+    expect((await reader.json<Job>('get job consumers')).status?.succeeded).toBe(5)
+  },
+  { slow: true },
+)

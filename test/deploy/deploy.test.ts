@@ -188,11 +188,9 @@ describe.skipIf(why)('a deployed Zeroplane', () => {
     const soon = new Date(Date.now() + 2000).toISOString().slice(0, 19)
     const again = { Name, GroupName, Target, FlexibleTimeWindow, ActionAfterCompletion, ScheduleExpressionTimezone }
     await scheduler.send(new UpdateScheduleCommand({ ...again, ScheduleExpression: `at(${soon})` }))
-    await eventually(
-      'the Deployment that nobody was told of to be ready',
-      async () => (await kubectl('1.36', 'get deployment unheard -o jsonpath={.status.readyReplicas}')) === '1',
-      180_000,
-    )
+    // Not until the Deployment says so: that its pod is Ready is a change, too, and goes unheard.
+    const phase = () => kubectl('1.36', 'get pods -l app=unheard -o jsonpath={.items[*].status.phase}')
+    await eventually('the pod of the Deployment that nobody was told of to run', async () => (await phase()) === 'Running', 180_000)
     await listen(true)
     await kubectl('1.36', 'delete deployment unheard')
   }, 600_000)

@@ -4,6 +4,7 @@ import { ECSClient } from '@aws-sdk/client-ecs'
 import { SchedulerClient } from '@aws-sdk/client-scheduler'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { noTelemetry, type Telemetry } from '../telemetry.ts'
+import { sendOnce } from './lost-replies.ts'
 
 /** DynamoDB and SQS answer in milliseconds: what takes this long (in milliseconds) is lost and tried again, unless this process itself is short of time. */
 const requestHandler = { connectionTimeout: 3000, requestTimeout: 6000, throwOnRequestTimeout: true }
@@ -28,5 +29,6 @@ export function ecsClient(telemetry: Telemetry = noTelemetry): ECSClient {
     // Inside of the retries: each answer counts, not the last one alone.
     { step: 'deserialize', name: 'throttles', priority: 'high' },
   )
+  sendOnce(client)
   return client
 }

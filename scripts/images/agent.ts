@@ -8,10 +8,12 @@ const folder = fileURLToPath(new URL('../../agent/', import.meta.url))
 
 /**
  * One agent a pod, so its memory is what counts and not its speed: what it moves in bulk is moved by Node's native code. Without a
- * compiler and with one worker for the collector it is 4 MB smaller; small spaces keep it from growing between two collections.
+ * compiler and with one worker for the collector it is 4 MB smaller; small spaces keep it from growing between two collections. Node's
+ * start-up snapshot saves 40 ms once and costs 3 MB for as long as the pod lives.
  */
 const NODE_FLAGS = [
   '--jitless',
+  '--no-node-snapshot',
   '--single-threaded-gc',
   '--v8-pool-size=1',
   '--max-semi-space-size=1',

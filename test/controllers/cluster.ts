@@ -36,7 +36,7 @@ export class TestCluster {
   readonly #log: Log | undefined
   readonly #twins: boolean
   #managers: readonly Manager[] = []
-  #end = () => {}
+  #life = new Life()
 
   private constructor({ controllers = all, log, twins = false }: TestClusterOptions) {
     this.#twins = twins
@@ -54,11 +54,9 @@ export class TestCluster {
   }
 
   async #begin(wrap: (client: Client) => Client = client => client): Promise<void> {
-    const life = { over: false }
-    this.#end = () => {
-      life.over = true
-    }
-    const client = mortal(wrap(clientFor(this.#machinery, SYSTEM)), life)
+    const life = new Life()
+    this.#life = life
+    const client = life.client(wrap(clientFor(this.#machinery, SYSTEM)))
     const { registry } = this.#machinery
     const { store, clock } = this
     const one = () => startManager({ store, client, registry, controllers: this.#controllers, clock, log: this.#log })
@@ -68,7 +66,7 @@ export class TestCluster {
   /** The controllers' process ends, whatever it was doing, and another begins: only what was written is left. */
   async restart(wrap?: (client: Client) => Client): Promise<void> {
     this.stop()
-    this.#end()
+    await this.#life.end()
     await this.#begin(wrap)
   }
 
@@ -158,15 +156,34 @@ export class TestCluster {
   }
 }
 
-/** A client whose process can end: nothing is written afterwards. */
-function mortal(client: Client, life: { readonly over: boolean }): Client {
-  return new Proxy(client, {
-    get(target, name: keyof Client) {
-      const method = target[name] as (...args: unknown[]) => Promise<unknown>
-      return async (...args: unknown[]) => {
-        if (life.over) throw new Error('this process has ended')
-        return method.apply(target, args)
-      }
-    },
-  })
+/**
+ * A process whose end is near: what it asks for afterwards is not done. A call that is on its way when it ends arrives, but before another
+ * process is given its work, for a message stays hidden for minutes.
+ */
+class Life {
+  over = false
+  readonly #calls = new Set<Promise<unknown>>()
+
+  async end(): Promise<void> {
+    this.over = true
+    while (this.#calls.size > 0) await Promise.allSettled(this.#calls)
+  }
+
+  client(client: Client): Client {
+    return new Proxy(client, {
+      get: (target, name: keyof Client) => {
+        const method = target[name] as (...args: unknown[]) => Promise<unknown>
+        return async (...args: unknown[]) => {
+          if (this.over) throw new Error('this process has ended')
+          const call = method.apply(target, args)
+          this.#calls.add(call)
+          try {
+            return await call
+          } finally {
+            this.#calls.delete(call)
+          }
+        }
+      },
+    })
+  }
 }

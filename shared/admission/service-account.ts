@@ -1,15 +1,19 @@
 // A pod runs as a service account of its namespace, and finds that account's token, the CA and its namespace in a volume.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container, Pod, PodSpec, ServiceAccount, Volume, VolumeMount } from '../api/core/v1.ts'
 import type { AdmissionPlugin, Attributes } from '../apimachinery/admission.ts'
 import { randomSuffix } from '../apimachinery/metadata.ts'
 import { forbidden, type StatusError } from '../apimachinery/status-error.ts'
-import { isPodCreation, objectOf } from './attributes.ts'
+import { isPodCreation, namespaceOf, objectOf } from './attributes.ts'
 
 const SERVICE_ACCOUNTS = { group: '', resource: 'serviceaccounts' }
 const MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
 const MIRROR = 'kubernetes.io/config.mirror'
 const ENFORCE_SECRETS = 'kubernetes.io/enforce-mountable-secrets'
 const VOLUME_PREFIX = 'kube-api-access-'
+/** How long a pod waits for the account of a namespace that is younger than this. */
+const PATIENCE_MS = 5_000
+const YOUNG_MS = 30_000
 /** An hour, and a little so that a token that is renewed hourly never ends first. Seconds. */
 const TOKEN_SECONDS = 3607
 
@@ -56,9 +60,30 @@ function checkMirror(spec: PodSpec, attributes: Attributes): void {
 
 async function accountOf(name: string, attributes: Attributes): Promise<ServiceAccount> {
   const { namespace, context } = attributes
-  const account = await context.read.get<ServiceAccount>(SERVICE_ACCOUNTS, namespace, name)
+  const look = () => context.read.get<ServiceAccount>(SERVICE_ACCOUNTS, namespace, name)
+  let account = await look()
+  if (account === undefined && name === 'default' && (await isOnItsWay(attributes))) {
+    const until = performance.now() + PATIENCE_MS
+    for (let pause = 100; account === undefined && performance.now() < until; pause = Math.min(pause * 1.5, 500)) {
+      await sleep(pause)
+      account = await look()
+    }
+  }
   if (account !== undefined) return account
   throw refuse(attributes, `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`)
+}
+
+/**
+ *   user       : create namespace, create pod ......................... admitted
+ *   controller :                              default account is there
+ *
+ * Upstream waits a second for it. Functions that have to start first take longer. A controller does not wait: it may be what holds up
+ * the one that makes the account, and comes again.
+ */
+async function isOnItsWay(attributes: Attributes): Promise<boolean> {
+  if (attributes.context.apiVersion === undefined) return false
+  const made = (await namespaceOf(attributes))?.metadata.creationTimestamp
+  return made !== undefined && attributes.context.now - Date.parse(made) < YOUNG_MS
 }
 
 const automounts = (spec: PodSpec, account: ServiceAccount) =>

@@ -32,6 +32,7 @@ spec:
 async function begin(reader: Reader): Promise<void> {
   expect(await reader.apply(deployments)).toBe(FOUR.map(([name]) => `deployment.apps/${name} created\n`).join(''))
   await eventually('six pods are there', async () => (await reader.pods()).length === 6)
+  await eventually('all are counted', async () => (await reader.lines('get deployments')).every(line => /^\S+ +0\/(\d) +\1 /.test(line)))
 }
 
 const names = async (reader: Reader, selector: string) =>

@@ -237,16 +237,6 @@ describe('a pod that cannot run', () => {
     expect(await cluster.kubectl('get pods --no-headers')).toMatch(/^huge +0\/1 +Pending +0 /)
     expect(await cluster.kubectl('describe pod huge')).toMatch(/0\/3 nodes are available: 3 Insufficient cpu/)
   })
-
-  test('what is not there yet says so: exec, attach, port-forward', async () => {
-    await cluster.kubectl('run demo --image=zeroplane/demo:1')
-    await running('demo')
-    for (const line of ['exec demo -- true', 'attach demo', 'port-forward demo 18080:8080']) {
-      const { code, stderr } = await cluster.try('1.36', line.split(' '), { timeout: 20_000 })
-      expect({ line, code }).toEqual({ line, code: 1 })
-      expect(stderr).not.toBe('')
-    }
-  })
 })
 
 test("limits are the kernel's: docker inspect shows them on the container", async () => {

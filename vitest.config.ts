@@ -40,7 +40,8 @@ export default defineConfig({
           include: WHOLE,
           testTimeout: 120_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          // Each has a cluster of its own, and waits more than it works.
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

@@ -105,32 +105,43 @@ row(
   { slow: true },
 )
 
-row('edit deployment adds a readiness probe: a pod that says it is not ready is no endpoint, and is not restarted', async reader => {
-  await deploy(reader, 'alpaca-prod', 1, 2)
-  await allReady(reader, 'alpaca-prod', 2)
-  const probe =
-    '        readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1, initialDelaySeconds: 0, failureThreshold: 3, successThreshold: 1}'
-  const editor = `sed -i '/terminationMessagePath/i\\${probe}'`
-  expect(await reader.kubectl('edit deployment/alpaca-prod', { env: { KUBE_EDITOR: editor } })).toBe('deployment.apps/alpaca-prod edited\n')
-  await reader.kubectl('rollout status deployment/alpaca-prod --timeout=240s', { timeout: 260_000 })
-  const [first] = await allReady(reader, 'alpaca-prod', 2)
-  expect(first?.spec?.containers[0]?.readinessProbe?.httpGet?.path).toBe('/ready')
-  const api = `http://${first?.status?.podIP}:8080/ready/api`
-  await fromAPod(reader, 'fail', `wget -qO- --post-data '{"failNext":-1}' ${api}`)
-  await eventually('the other pod alone is an endpoint', async () => {
-    const left = await inEndpoints(reader, 'alpaca-prod')
-    return left.length === 1 && left[0] !== first?.status?.podIP
-  })
-  await reader.see(
-    `describe pod ${first?.metadata.name}`,
-    /Warning +Unhealthy .*Readiness probe failed: HTTP probe failed with statuscode: 500/,
-  )
-  expect(await reader.kubectl('describe endpoints alpaca-prod')).toMatch(new RegExp(`^ +NotReadyAddresses: +${first?.status?.podIP}$`, 'm'))
-  const unready = await reader.json<Pod>(`get pod ${first?.metadata.name}`)
-  expect({ ready: isReady(unready), restarts: unready.status?.containerStatuses?.[0]?.restartCount }).toEqual({ ready: false, restarts: 0 })
-  await fromAPod(reader, 'succeed', `wget -qO- --post-data '{"failNext":0}' ${api}`)
-  await allReady(reader, 'alpaca-prod', 2)
-})
+row(
+  'edit deployment adds a readiness probe: a pod that says it is not ready is no endpoint, and is not restarted',
+  async reader => {
+    await deploy(reader, 'alpaca-prod', 1, 2)
+    await allReady(reader, 'alpaca-prod', 2)
+    const probe =
+      '        readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1, initialDelaySeconds: 0, failureThreshold: 3, successThreshold: 1}'
+    const editor = `sed -i '/terminationMessagePath/i\\${probe}'`
+    expect(await reader.kubectl('edit deployment/alpaca-prod', { env: { KUBE_EDITOR: editor } })).toBe(
+      'deployment.apps/alpaca-prod edited\n',
+    )
+    await reader.kubectl('rollout status deployment/alpaca-prod --timeout=240s', { timeout: 260_000 })
+    const [first] = await allReady(reader, 'alpaca-prod', 2)
+    expect(first?.spec?.containers[0]?.readinessProbe?.httpGet?.path).toBe('/ready')
+    const api = `http://${first?.status?.podIP}:8080/ready/api`
+    await fromAPod(reader, 'fail', `wget -qO- --post-data '{"failNext":-1}' ${api}`)
+    await eventually('the other pod alone is an endpoint', async () => {
+      const left = await inEndpoints(reader, 'alpaca-prod')
+      return left.length === 1 && left[0] !== first?.status?.podIP
+    })
+    await reader.see(
+      `describe pod ${first?.metadata.name}`,
+      /Warning +Unhealthy .*Readiness probe failed: HTTP probe failed with statuscode: 500/,
+    )
+    expect(await reader.kubectl('describe endpoints alpaca-prod')).toMatch(
+      new RegExp(`^ +NotReadyAddresses: +${first?.status?.podIP}$`, 'm'),
+    )
+    const unready = await reader.json<Pod>(`get pod ${first?.metadata.name}`)
+    expect({ ready: isReady(unready), restarts: unready.status?.containerStatuses?.[0]?.restartCount }).toEqual({
+      ready: false,
+      restarts: 0,
+    })
+    await fromAPod(reader, 'succeed', `wget -qO- --post-data '{"failNext":0}' ${api}`)
+    await allReady(reader, 'alpaca-prod', 2)
+  },
+  { slow: true },
+)
 
 row(
   'from another pod, every name of the Service and its address reach its pods, spread over them',

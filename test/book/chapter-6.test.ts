@@ -153,30 +153,34 @@ row(
   { slow: true },
 )
 
-row('rollout undo in the middle, undo --to-revision, and what becomes of the numbers', async reader => {
-  await reader.apply(nginx({ replicas: 2, cause: 'first' }))
-  await rolledOut(reader)
-  await reader.apply(nginx({ replicas: 2, image: NEW, cause: 'second' }))
-  await rolledOut(reader)
-  await reader.apply(nginx({ replicas: 2, image: 'nginx:none', cause: 'a mistake' }))
-  await eventually('the mistake is there', async () => (await replicaSets(reader)).length === 3)
-  expect(await reader.kubectl('rollout undo deployments nginx')).toContain('deployment.apps/nginx rolled back\n')
-  await rolledOut(reader)
-  expect(await reader.kubectl('rollout history deployment nginx')).toMatch(/REVISION +CHANGE-CAUSE\n1 +first\n3 +a mistake\n4 +second\n/)
-  expect(await reader.kubectl('rollout undo deployments nginx --to-revision=1')).toContain('rolled back')
-  await rolledOut(reader)
-  await imagesAre(reader, OLD)
-  expect(await reader.kubectl('rollout history deployment nginx')).toMatch(/REVISION +CHANGE-CAUSE\n3 +a mistake\n4 +second\n5 +first\n/)
-  await reader.kubectl('rollout pause deployments nginx')
-  const paused = await reader.try('rollout undo deployments nginx')
-  expect({ code: paused.code, stderr: paused.stderr }).toEqual({ code: 1, stderr: expect.stringContaining('paused') })
-  await reader.kubectl('rollout resume deployments nginx')
-  const gone = await reader.try('rollout undo deployments nginx --to-revision=1')
-  expect({ code: gone.code, stderr: gone.stderr }).toEqual({
-    code: 1,
-    stderr: expect.stringContaining('unable to find specified revision 1 in history'),
-  })
-})
+row(
+  'rollout undo in the middle, undo --to-revision, and what becomes of the numbers',
+  async reader => {
+    await reader.apply(nginx({ replicas: 2, cause: 'first' }))
+    await rolledOut(reader)
+    await reader.apply(nginx({ replicas: 2, image: NEW, cause: 'second' }))
+    await rolledOut(reader)
+    await reader.apply(nginx({ replicas: 2, image: 'nginx:none', cause: 'a mistake' }))
+    await eventually('the mistake is there', async () => (await replicaSets(reader)).length === 3)
+    expect(await reader.kubectl('rollout undo deployments nginx')).toContain('deployment.apps/nginx rolled back\n')
+    await rolledOut(reader)
+    expect(await reader.kubectl('rollout history deployment nginx')).toMatch(/REVISION +CHANGE-CAUSE\n1 +first\n3 +a mistake\n4 +second\n/)
+    expect(await reader.kubectl('rollout undo deployments nginx --to-revision=1')).toContain('rolled back')
+    await rolledOut(reader)
+    await imagesAre(reader, OLD)
+    expect(await reader.kubectl('rollout history deployment nginx')).toMatch(/REVISION +CHANGE-CAUSE\n3 +a mistake\n4 +second\n5 +first\n/)
+    await reader.kubectl('rollout pause deployments nginx')
+    const paused = await reader.try('rollout undo deployments nginx')
+    expect({ code: paused.code, stderr: paused.stderr }).toEqual({ code: 1, stderr: expect.stringContaining('paused') })
+    await reader.kubectl('rollout resume deployments nginx')
+    const gone = await reader.try('rollout undo deployments nginx --to-revision=1')
+    expect({ code: gone.code, stderr: gone.stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('unable to find specified revision 1 in history'),
+    })
+  },
+  { slow: true },
+)
 
 row(
   'rollout restart replaces every pod',
@@ -224,10 +228,10 @@ row(
   { slow: true },
 )
 
-for (const [what, rolling, fewest, most, slow] of [
-  ['maxSurge 1, maxUnavailable 0: one more, never one less', '{maxSurge: 1, maxUnavailable: 0}', 5, 6, false],
-  ['maxSurge 0, maxUnavailable 20%: one less, never one more', '{maxSurge: 0, maxUnavailable: 20%}', 4, 5, true],
-  ['maxSurge 100%, maxUnavailable 0: all of the new beside all of the old', '{maxSurge: 100%, maxUnavailable: 0}', 5, 10, true],
+for (const [what, rolling, fewest, most] of [
+  ['maxSurge 1, maxUnavailable 0: one more, never one less', '{maxSurge: 1, maxUnavailable: 0}', 5, 6],
+  ['maxSurge 0, maxUnavailable 20%: one less, never one more', '{maxSurge: 0, maxUnavailable: 20%}', 4, 5],
+  ['maxSurge 100%, maxUnavailable 0: all of the new beside all of the old', '{maxSurge: 100%, maxUnavailable: 0}', 5, 10],
 ] as const) {
   row(
     `RollingUpdate with ${what}, at every moment`,
@@ -247,7 +251,7 @@ for (const [what, rolling, fewest, most, slow] of [
       expect(Math.min(...moments.map(({ ready }) => ready))).toBeGreaterThanOrEqual(fewest)
       expect(Math.max(...moments.map(({ all }) => all))).toBeLessThanOrEqual(most)
     },
-    { slow },
+    { slow: true },
   )
 }
 
@@ -341,5 +345,5 @@ row(
     await rolledOut(reader)
     await imagesAre(reader, OLD)
   },
-  { both: true },
+  { slow: true, both: true },
 )

@@ -198,5 +198,5 @@ row(
     await rolledOut(reader)
     expect((await reader.readyPods()).map(({ spec }) => spec?.containers[0]?.image)).toEqual([NEW, NEW, NEW])
   },
-  { both: true },
+  { slow: true, both: true },
 )

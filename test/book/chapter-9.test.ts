@@ -49,9 +49,11 @@ row(
   { both: true },
 )
 
-row('its keys are environment, arguments and files of a pod; changing it changes the files within a minute', async reader => {
-  await createConfig(reader)
-  await reader.apply(`apiVersion: v1
+row(
+  'its keys are environment, arguments and files of a pod; changing it changes the files within a minute',
+  async reader => {
+    await createConfig(reader)
+    await reader.apply(`apiVersion: v1
 kind: Pod
 metadata: {name: kuard-config}
 spec:
@@ -75,14 +77,16 @@ spec:
     - name: config-volume
       configMap: {name: my-config}
 `)
-  await ready(reader, 'kuard-config')
-  await reader.see('logs kuard-config', `extra-value another-value \n${CONFIG}`)
-  const before = (await reader.pods())[0]!.metadata.resourceVersion
-  await reader.kubectl(`patch configmap my-config -p {"data":{"my-config.txt":"changed"}}`)
-  // A minute, and what a busy machine takes on top.
-  await reader.see('logs kuard-config', /changed\n$/, 120_000)
-  expect((await reader.pods())[0]!.metadata.resourceVersion).toBe(before)
-})
+    await ready(reader, 'kuard-config')
+    await reader.see('logs kuard-config', `extra-value another-value \n${CONFIG}`)
+    const before = (await reader.pods())[0]!.metadata.resourceVersion
+    await reader.kubectl(`patch configmap my-config -p {"data":{"my-config.txt":"changed"}}`)
+    // A minute, and what a busy machine takes on top.
+    await reader.see('logs kuard-config', /changed\n$/, 120_000)
+    expect((await reader.pods())[0]!.metadata.resourceVersion).toBe(before)
+  },
+  { slow: true },
+)
 
 row(
   'a single key in its place by subPath; what is optional may be missing; what is not keeps the pod waiting with an event',

@@ -19,6 +19,8 @@ export default defineConfig({
           // Only keeps a broken system from hanging the suite: a busy machine is slow, and nothing is asserted of speed.
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // Vitest leaves one of two cores to itself otherwise.
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },

@@ -47,7 +47,7 @@ row('a Job makes its keys and is Complete; describe, logs and delete', async rea
   const described = await reader.kubectl('describe jobs oneshot')
   expect(described).toMatch(/^Parallelism: +1$/m)
   expect(described).toMatch(/^Completions: +1$/m)
-  expect(described).toMatch(/^Pods Statuses: +0 Active.* \/ 1 Succeeded \/ 0 Failed$/m)
+  expect(described).toMatch(/^Pods Statuses: +0 (Active|Running).* \/ 1 Succeeded \/ 0 Failed$/m)
   expect(described).toMatch(/Normal +SuccessfulCreate +\S+ +job-controller +Created pod: oneshot-\w+/)
   expect(described).toMatch(/Normal +Completed +\S+ +job-controller +Job completed/)
   expect(await reader.kubectl('get jobs oneshot')).toMatch(

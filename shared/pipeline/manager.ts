@@ -28,6 +28,7 @@ export interface Manager {
   resync(): Promise<void>
   /** Puts one key on the queue. */
   enqueue(controller: string, key: string): void
+  /** Nothing is begun any more; what is being reconciled ends by itself and asks for no later time. */
   stop(): void
 }
 
@@ -35,9 +36,13 @@ export interface Manager {
 export async function startManager(options: ManagerOptions): Promise<Manager> {
   const { store, client, registry, controllers, clock = systemClock, log = silent, concurrency } = options
   const timers = new Set<() => void>()
+  let stopped = false
   const queue: WorkQueue = {
-    send: async items => worker.add(items),
+    send: async items => {
+      if (!stopped) worker.add(items)
+    },
     sendLater: async (item, due) => {
+      if (stopped) return
       const cancel = clock.at(due, () => {
         timers.delete(cancel)
         worker.add([item])
@@ -54,6 +59,7 @@ export async function startManager(options: ManagerOptions): Promise<Manager> {
     resync,
     enqueue: (controller, key) => worker.add([{ controller, key }]),
     stop() {
+      stopped = true
       stopFeed()
       for (const cancel of timers) cancel()
     },

@@ -228,4 +228,29 @@ describe('the manager', () => {
     await manager.idle()
     expect((await store.list(parts)).items).toHaveLength(1)
   })
+
+  it('asks for no time any more once it is stopped, not even for what was being reconciled: a process could not end', async () => {
+    let begun = () => {}
+    const beginning = new Promise<void>(resolve => {
+      begun = resolve
+    })
+    let go = () => {}
+    const going = new Promise<void>(resolve => {
+      go = resolve
+    })
+    const { client, manager } = await start([
+      scripted(async () => {
+        begun()
+        await going
+        return { requeueAfter: 600_000 }
+      }),
+    ])
+    await client.create(sets, set('a', 1))
+    await beginning
+    const { pending } = clock
+    manager.stop()
+    go()
+    await manager.idle()
+    expect(clock.pending).toBe(pending)
+  })
 })

@@ -3,7 +3,8 @@ import type { CronJob, CronJobStatus, Job } from '../api/batch/v1.ts'
 import type { ObjectReference } from '../api/core/v1.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
 import { CRON_JOBS, JOBS } from './collections.ts'
-import { type Due, dueTime, inZone, parseSchedule, type Schedule, ScheduleError, ZoneError, zoneInSchedule } from './cronjob/schedule.ts'
+import { type Due, dueTime, hasZone, parseSchedule, type Schedule, ScheduleError, ZoneError } from './cronjob/schedule.ts'
+import { inZone } from './cronjob/zone.ts'
 import { isJobFinished } from './job/assess.ts'
 import { controlledBy, controllerReference, isControlledBy } from './owners.ts'
 import { isNamespaceTerminating, messageOf } from './replicas.ts'
@@ -119,7 +120,7 @@ class Sync {
 
   #schedule(): Schedule | undefined {
     const { schedule, timeZone } = this.#cronJob.spec!
-    if (zoneInSchedule(schedule) !== undefined) {
+    if (hasZone(schedule)) {
       const what = `CRON_TZ or TZ used in schedule ${JSON.stringify(schedule)} is not officially supported`
       const link = 'https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/'
       this.#say('Warning', 'UnsupportedSchedule', `${what}, see ${link} for more details`)
@@ -140,19 +141,28 @@ class Sync {
     if (this.#cronJob.spec!.suspend) return undefined
     const schedule = this.#schedule()
     if (schedule === undefined) return undefined
+    if (schedule.next(this.#since()) === undefined) {
+      const what = `invalid schedule: ${this.#cronJob.spec!.schedule} : time difference between two schedules is less than 1 second`
+      this.#say('Warning', 'InvalidSchedule', what)
+      return undefined
+    }
     const due = this.#due(schedule)
     if (due !== undefined) await this.#startFor(due)
     const now = this.#context.now()
-    const next = schedule.next(now)
+    // Counted from the last time, not from now: "@every 1h" is an hour after the last one, whatever brought this key here.
+    const next = schedule.next(dueTime(schedule, this.#since(), now)?.time ?? this.#since())
     return next === undefined ? undefined : { requeueAfter: (next - now) / 1000 + SLACK_S }
   }
 
+  /** What came before is done with. */
+  #since(): number {
+    return parseTime(this.#status.lastScheduleTime ?? this.#cronJob.metadata.creationTimestamp!)
+  }
+
   #due(schedule: Schedule): Due | undefined {
-    const { metadata, spec } = this.#cronJob
     const now = this.#context.now()
-    let since = parseTime(this.#status.lastScheduleTime ?? metadata.creationTimestamp!)
-    const deadline = spec!.startingDeadlineSeconds
-    if (deadline !== undefined) since = Math.max(since, now - deadline * 1000)
+    const deadline = this.#cronJob.spec!.startingDeadlineSeconds
+    const since = deadline === undefined ? this.#since() : Math.max(this.#since(), now - deadline * 1000)
     const due = dueTime(schedule, since, now)
     if (due?.tooMany) {
       const message = 'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew'
@@ -208,9 +218,9 @@ class Sync {
     } catch (error) {
       if (isNamespaceTerminating(error)) return undefined
       if (isStatus(error, 'AlreadyExists')) {
-        // An earlier attempt made it, and ended before it could say so.
+        // An earlier attempt made it, and ended before it could say so. One of somebody else keeps the name, and this time is left out.
         const job = await client.get<Job>(JOBS, metadata.namespace, name)
-        if (job !== undefined && isControlledBy(job, this.#cronJob)) return isJobFinished(job) === undefined ? job : undefined
+        return job !== undefined && isControlledBy(job, this.#cronJob) && !this.#isListed(job.metadata.uid!) ? job : undefined
       }
       this.#say('Warning', 'FailedCreate', `Error creating job: ${messageOf(error)}`)
       throw error

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { Deployment, ReplicaSet } from '../../shared/api/apps/v1.ts'
 import type { Pod } from '../../shared/api/core/v1.ts'
 import { slowStart } from '../../shared/controllers/bursts.ts'
-import { dueTime, inZone, parseSchedule, ScheduleError, ZoneError } from '../../shared/controllers/cronjob/schedule.ts'
+import { dueTime, parseSchedule, ScheduleError, ZoneError } from '../../shared/controllers/cronjob/schedule.ts'
+import { inZone } from '../../shared/controllers/cronjob/zone.ts'
 import { maxSurge, maxUnavailable } from '../../shared/controllers/deployment/limits.ts'
 import { newSetAnnotations, REVISION, REVISION_HISTORY } from '../../shared/controllers/deployment/revisions.ts'
 import { type PodCounts, rollingStep, scaleSizes } from '../../shared/controllers/deployment/scaling.ts'
@@ -171,6 +172,43 @@ describe('schedules', () => {
     expect(parseSchedule('@every 90m', undefined).next(at('2030-01-01T00:00:30Z'))).toBe(at('2030-01-01T01:30:30Z'))
     expect(() => parseSchedule('61 * * * *', undefined)).toThrow(ScheduleError)
     expect(() => parseSchedule('0 0 * * *', 'Mars/Base')).toThrow(ZoneError)
+  })
+  const runs = (text: string, zone: string | undefined, from: string, count = 3) => {
+    const schedule = parseSchedule(text, zone)
+    const times: string[] = []
+    for (let time = schedule.next(at(from)); time !== undefined && times.length < count; time = schedule.next(time))
+      times.push(new Date(time).toISOString().slice(5, 16))
+    return times
+  }
+  test.each([
+    ['a step from a number goes on to the end', '5/15 * * * *', ['03-08T06:35', '03-08T06:50', '03-08T07:05']],
+    ['every day of the month is no day of it, even as a step of one', '0 0 */1 * 1', ['03-09T00:00', '03-16T00:00', '03-23T00:00']],
+    ['a range over all of them is one', '0 0 1-31 * 1', ['03-09T00:00', '03-10T00:00', '03-11T00:00']],
+    ['of two kinds of days either will do', '0 0 1,15 * wed', ['03-11T00:00', '03-15T00:00', '03-18T00:00']],
+    ['names have no case, and ranges', '0 0 * JAN-mar Sat-6', ['03-14T00:00', '03-21T00:00', '03-28T00:00']],
+    ['nothing between two commas is nothing', '0,,30 12 ? * ?', ['03-08T12:00', '03-08T12:30', '03-09T12:00']],
+    ['the week begins on Sunday', '@weekly', ['03-15T00:00', '03-22T00:00', '03-29T00:00']],
+    ['a leap day is waited for', '0 0 29 2 *', ['02-29T00:00', '02-29T00:00', '02-29T00:00']],
+    ['a day that never comes', '59 23 31 2 *', []],
+    ['a pace has no clock', '@every 1h30m', ['03-08T08:00', '03-08T09:30', '03-08T11:00']],
+  ])('%s', (_, text, times) => expect(runs(text, undefined, '2026-03-08T06:30:00Z')).toEqual(times))
+  test('of less than a second is a second', () => {
+    expect(parseSchedule('@every 10ms', undefined).next(5_000)).toBe(6_000)
+    expect(parseSchedule('@every 1.9s', undefined).next(5_300)).toBe(6_000)
+  })
+  test('a time that the clock skips does not come that day, and one that it shows twice comes twice', () => {
+    const [newYork, havana, saoPaulo] = ['America/New_York', 'America/Havana', 'America/Sao_Paulo']
+    expect(runs('30 2 * * *', newYork, '2026-03-07T12:00:00Z', 2)).toEqual(['03-09T06:30', '03-10T06:30'])
+    expect(runs('30 1 * * *', newYork, '2026-10-31T12:00:00Z')).toEqual(['11-01T05:30', '11-01T06:30', '11-02T06:30'])
+    expect(runs('0 0 * * *', havana, '2026-10-31T12:00:00Z')).toEqual(['11-01T04:00', '11-01T05:00', '11-02T05:00'])
+    expect(runs('0 0 * * 0', saoPaulo, '2018-10-29T12:00:00Z', 2)).toEqual(['11-11T02:00', '11-18T02:00'])
+    expect(runs('0 12 * * *', 'Australia/Lord_Howe', '2026-10-02T12:00:00Z', 2)).toEqual(['10-03T01:30', '10-04T01:00'])
+  })
+  test('the last of times that come in bursts is found', () => {
+    const burst = parseSchedule('0,1 0 1 1 *', undefined)
+    expect(dueTime(burst, at('2029-12-31T00:00:00Z'), at('2030-01-02T00:00:00Z'))?.time).toBe(at('2030-01-01T00:01:00Z'))
+    const paced = parseSchedule('@every 7m', undefined)
+    expect(dueTime(paced, at('2030-01-01T00:00:00Z'), at('2030-01-01T00:22:00Z'))?.time).toBe(at('2030-01-01T00:21:00Z'))
   })
   test('of many missed times only the last is due', () => {
     const minutely = parseSchedule('* * * * *', undefined)

@@ -1,12 +1,16 @@
-// When a CronJob is due: five-field cron expressions, macros and @every, in a time zone. Pure.
-import { Cron } from 'croner'
+// When a CronJob is due, to the minute as upstream's library counts it (github.com/robfig/cron), in a time zone. Pure.
+//
+// The clock on the wall decides: a time that it skips when it is put forward does not come that day, and one that it shows twice when it
+// is put back comes twice.
+import { CronError, type CronFields, type CronSchedule, isTimeZone, parseCron } from '../../resources/validation/cron.ts'
+import { startOfDay, wallClock } from './zone.ts'
 
-/** Milliseconds since the epoch. Undefined: never again (or never before). */
+/** Milliseconds since the epoch. */
 export interface Schedule {
-  /** The first time after this one. */
+  /** The first time after this one. Undefined: none within five years. */
   next(after: number): number | undefined
-  /** The last time at or before this one. */
-  last(at: number, after: number): number | undefined
+  /** The last time at or before `at`, which `first` is, too. */
+  last(at: number, first: number): number
 }
 
 /** The schedule cannot be understood. */
@@ -19,59 +23,68 @@ export class ZoneError extends Error {
   override readonly name = 'ZoneError'
 }
 
-const ZONE_PREFIX = /^(?:CRON_)?TZ=(\S+)\s+/
+/** Old objects may carry their zone in the schedule, which then goes before the field. */
+export const hasZone = (text: string): boolean => text.includes('TZ')
 
-/** Old objects may carry their zone in the schedule. */
-export const zoneInSchedule = (text: string): string | undefined => ZONE_PREFIX.exec(text)?.[1]
-
+/** @throws ZoneError, ScheduleError */
 export function parseSchedule(text: string, timeZone: string | undefined): Schedule {
-  const zone = timeZone ?? zoneInSchedule(text) ?? 'UTC'
-  if (!isZone(zone)) throw new ZoneError(`unknown time zone ${zone}`)
-  const pattern = text.replace(ZONE_PREFIX, '').trim()
-  const every = /^@every\s+(.+)$/.exec(pattern)
-  if (every !== null) return constant(duration(every[1]!))
-  let cron: Cron
+  if (timeZone !== undefined && !isTimeZone(timeZone)) throw new ZoneError(`unknown time zone ${timeZone}`)
+  let parsed: CronSchedule
   try {
-    cron = new Cron(pattern.replaceAll('?', '*'), { timezone: zone, mode: '5-part' })
+    parsed = parseCron(text)
   } catch (error) {
-    throw new ScheduleError(error instanceof Error ? error.message : String(error))
+    if (error instanceof CronError) throw new ScheduleError(error.message)
+    throw error
   }
-  return {
-    next: after => cron.nextRun(new Date(after))?.getTime(),
-    last: at => cron.previousRuns(1, new Date(Math.floor(at / 1000) * 1000 + 1000))[0]?.getTime(),
-  }
+  const { every, fields, zone = timeZone ?? 'UTC' } = parsed
+  return fields === undefined ? paced(every!) : timed(fields, zone)
 }
 
-function isZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return true
-  } catch {
-    return false
-  }
-}
-
-const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 }
-
-/** A duration as Go writes it: "1h30m". */
-function duration(text: string): number {
-  let sum = 0
-  const rest = text.trim().replace(/(\d+(?:\.\d+)?)(ms|h|m|s)/g, (_, number: string, unit: string) => {
-    sum += Number(number) * UNITS[unit]!
-    return ''
-  })
-  if (rest !== '' || sum <= 0) throw new ScheduleError(`failed to parse duration @every ${text}`)
-  return Math.max(1000, Math.floor(sum / 1000) * 1000)
-}
-
-const constant = (delay: number): Schedule => ({
+const paced = (delay: number): Schedule => ({
   next: after => Math.floor(after / 1000) * 1000 + delay,
-  last: (at, after) => {
-    const first = Math.floor(after / 1000) * 1000
-    const runs = Math.floor((at - first) / delay)
-    return runs < 1 ? undefined : first + runs * delay
-  },
+  last: (at, first) => first + Math.floor((at - first) / delay) * delay,
 })
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+const MOST_YEARS = 5
+
+function timed(fields: CronFields, zone: string): Schedule {
+  const next = (after: number) => nextTime(fields, zone, after)
+  return {
+    next,
+    last(at, first) {
+      for (let back = HOUR_MS; ; back *= 2) {
+        let last: number | undefined
+        for (let time = next(Math.max(first - 1, at - back)); time !== undefined && time <= at; time = next(time)) last = time
+        if (last !== undefined) return last
+        if (at - back < first) return first
+      }
+    },
+  }
+}
+
+function nextTime(fields: CronFields, zone: string, after: number): number | undefined {
+  const [minutes, hours, , months] = fields
+  let instant = (Math.floor(after / MINUTE_MS) + 1) * MINUTE_MS
+  const lastYear = new Date(wallClock(zone, instant)).getUTCFullYear() + MOST_YEARS
+  for (;;) {
+    const clock = new Date(wallClock(zone, instant))
+    const [year, month, day, minute] = [clock.getUTCFullYear(), clock.getUTCMonth(), clock.getUTCDate(), clock.getUTCMinutes()]
+    if (year > lastYear) return undefined
+    if (!months.numbers.has(month + 1)) instant = startOfDay(zone, Date.UTC(year, month + 1, 1))
+    else if (!isDay(fields, clock)) instant = startOfDay(zone, Date.UTC(year, month, day + 1))
+    else if (!hours.numbers.has(clock.getUTCHours())) instant += (60 - minute) * MINUTE_MS
+    else if (!minutes.numbers.has(minute)) instant += MINUTE_MS
+    else return instant
+  }
+}
+
+/** Where both kinds of days are restricted, either will do. */
+function isDay([, , days, , weekdays]: CronFields, clock: Date): boolean {
+  const [day, weekday] = [days.numbers.has(clock.getUTCDate()), weekdays.numbers.has(clock.getUTCDay())]
+  return days.any || weekdays.any ? day && weekday : day || weekday
+}
 
 /** So many missed times are a sign that something is wrong. */
 const MANY = 100
@@ -89,17 +102,5 @@ export function dueTime(schedule: Schedule, since: number, now: number): Due | u
   const second = schedule.next(first)
   if (second === undefined || second > now) return { time: first, tooMany: false }
   const missed = Math.floor((now - first) / (second - first)) + 1
-  return { time: schedule.last(now, since) ?? first, tooMany: missed > MANY }
-}
-
-/** RFC 3339 with the zone's offset at that time: "2024-03-31T03:30:00+09:00". */
-export function inZone(time: number, zone: string | undefined): string {
-  const utc = `${new Date(time).toISOString().slice(0, 19)}Z`
-  if (zone === undefined) return utc
-  const parts = new Intl.DateTimeFormat('en', { timeZone: zone, timeZoneName: 'longOffset' }).formatToParts(time)
-  const offset = /GMT([+-])(\d\d):(\d\d)/.exec(parts.find(({ type }) => type === 'timeZoneName')?.value ?? '')
-  if (offset === null) return utc
-  const [, sign, hours, minutes] = offset
-  const shift = (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? -1 : 1)
-  return `${new Date(time + shift * 60_000).toISOString().slice(0, 19)}${sign}${hours}:${minutes}`
+  return { time: schedule.last(now, first), tooMany: missed > MANY }
 }

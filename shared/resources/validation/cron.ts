@@ -1,4 +1,4 @@
-// Whether a text is a schedule, in the words of github.com/robfig/cron, which upstream asks.
+// Schedules as github.com/robfig/cron reads them, which upstream asks: what they say, and in its words what is wrong with them.
 
 interface Bounds {
   readonly min: number
@@ -17,14 +17,41 @@ const FIELDS: readonly Bounds[] = [
   { min: 1, max: 12, names: MONTHS, first: 1 },
   { min: 0, max: 6, names: DAYS, first: 0 },
 ]
-const DESCRIPTORS = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly']
+const DESCRIPTORS: Readonly<Record<string, string>> = {
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+  '@monthly': '0 0 1 * *',
+  '@weekly': '0 0 * * 0',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@hourly': '0 * * * *',
+}
 
-class CronError extends Error {}
+export class CronError extends Error {}
+
+/** One of the five parts. */
+export interface CronField {
+  readonly numbers: ReadonlySet<number>
+  /** "*" or "?" is in it, and takes every number. */
+  readonly any: boolean
+}
+
+/** Minutes, hours, days of the month, months (from 1) and days of the week (from Sunday, 0). */
+export type CronFields = readonly [CronField, CronField, CronField, CronField, CronField]
+
+export interface CronSchedule {
+  /** Of the prefix "TZ=" or "CRON_TZ=". */
+  readonly zone?: string
+  /** Absent for "@every". */
+  readonly fields?: CronFields
+  /** Of "@every": whole seconds, in milliseconds. */
+  readonly every?: number
+}
 
 /** What is wrong with it; undefined when nothing is. */
 export function scheduleProblem(schedule: string): string | undefined {
   try {
-    parse(schedule)
+    parseCron(schedule)
     return undefined
   } catch (error) {
     if (error instanceof CronError) return error.message
@@ -32,42 +59,71 @@ export function scheduleProblem(schedule: string): string | undefined {
   }
 }
 
-function parse(text: string): void {
+/** @throws CronError */
+export function parseCron(text: string): CronSchedule {
   let schedule = text
+  let zone: string | undefined
   if (schedule === '') throw new CronError('empty spec string')
   if (schedule.startsWith('TZ=') || schedule.startsWith('CRON_TZ=')) {
     const space = schedule.indexOf(' ')
     if (space < 0) throw new CronError('invalid schedule format: runtime error: slice bounds out of range [:-1]')
-    const zone = schedule.slice(schedule.indexOf('=') + 1, space)
+    zone = schedule.slice(schedule.indexOf('=') + 1, space)
     if (zone !== '' && !isTimeZone(zone)) throw new CronError(`provided bad location ${zone}: unknown time zone ${zone}`)
     schedule = schedule.slice(space).trim()
   }
   if (schedule.startsWith('@')) {
-    descriptor(schedule)
-    return
+    const standard = DESCRIPTORS[schedule]
+    return standard === undefined ? { zone, every: pace(schedule) } : { zone, fields: fieldsOf(standard) }
   }
+  return { zone, fields: fieldsOf(schedule) }
+}
+
+function fieldsOf(schedule: string): CronFields {
   const fields = schedule.split(/\s+/).filter(Boolean)
   if (fields.length !== FIELDS.length)
     throw new CronError(`expected exactly ${FIELDS.length} fields, found ${fields.length}: [${fields.join(' ')}]`)
-  for (const [i, field] of fields.entries()) for (const part of field.split(',').filter(Boolean)) range(part, FIELDS[i] as Bounds)
+  return fields.map((field, i) => fieldOf(field, FIELDS[i] as Bounds)) as readonly CronField[] as CronFields
+}
+
+function fieldOf(text: string, bounds: Bounds): CronField {
+  const numbers = new Set<number>()
+  let any = false
+  for (const part of text.split(',').filter(Boolean)) {
+    const { start, end, step, star } = range(part, bounds)
+    for (let number = start; number <= end; number += step) numbers.add(number)
+    any ||= star
+  }
+  return { numbers, any }
 }
 
 const DURATION = /^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$/
+const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 1e-3, µs: 1e-3, μs: 1e-3, ns: 1e-6 }
 
-function descriptor(text: string): void {
-  if (DESCRIPTORS.includes(text)) return
+/** At least a second, and whole ones. */
+function pace(text: string): number {
   if (!text.startsWith('@every ')) throw new CronError(`unrecognized descriptor: ${text}`)
   const duration = text.slice('@every '.length)
   if (!DURATION.test(duration) && !/^[+-]?0$/.test(duration))
     throw new CronError(`failed to parse duration ${text}: time: invalid duration ${JSON.stringify(duration)}`)
+  let sum = 0
+  for (const [, amount, unit] of duration.matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/g)) sum += Number(amount) * (UNITS[unit!] ?? 0)
+  return duration.startsWith('-') ? 1000 : Math.max(1, Math.floor(sum / 1000)) * 1000
 }
 
-function range(text: string, bounds: Bounds): void {
+interface Range {
+  readonly start: number
+  readonly end: number
+  readonly step: number
+  readonly star: boolean
+}
+
+function range(text: string, bounds: Bounds): Range {
   const [interval = '', step, ...moreSteps] = text.split('/')
   const [low = '', high, ...moreHighs] = interval.split('-')
+  const star = low === '*' || low === '?'
   let start: number
   let end: number
-  if (low === '*' || low === '?') {
+  if (star) {
     start = bounds.min
     end = bounds.max
   } else {
@@ -82,6 +138,7 @@ function range(text: string, bounds: Bounds): void {
   if (end > bounds.max) throw new CronError(`end of range (${end}) above maximum (${bounds.max}): ${text}`)
   if (start > end) throw new CronError(`beginning of range (${start}) beyond end of range (${end}): ${text}`)
   if (width === 0) throw new CronError(`step of range should be a positive number: ${text}`)
+  return { start, end, step: width, star: star && width === 1 }
 }
 
 function numberOrName(text: string, { names, first = 0 }: Bounds): number {

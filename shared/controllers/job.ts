@@ -23,7 +23,7 @@ import { failuresBefore, ignoredBefore, indexOf, isFailed, isIndexed, isTracked,
 import { judgeFailure, replacesOnlyFailed } from './job/policies.ts'
 import { untrack } from './job/tracking.ts'
 import { claim, controllerOf } from './owners.ts'
-import { isReady } from './pods.ts'
+import { isReady, isTerminating } from './pods.ts'
 import { createPod, deletePod, isNamespaceTerminating } from './replicas.ts'
 import { matches } from './selectors.ts'
 import { count } from './status.ts'
@@ -87,6 +87,8 @@ interface Managed {
   readonly error?: unknown
   /** Whether a decision about the number of pods was taken at all. */
   readonly decided: boolean
+  /** The Job ends, and a pod could not be deleted. */
+  readonly undeleted?: boolean
 }
 
 class Sync {
@@ -121,10 +123,11 @@ class Sync {
     if (status.startTime === undefined && !isSuspended(job)) status.startTime = timestamp(now())
 
     const managed = view.ending === undefined ? await this.#manage(view, pods) : await this.#end(view)
-    let ending = view.ending
-    if (ending === undefined && this.#isComplete(view, managed.active)) {
+    // While a pod is left that could not be deleted, nothing has ended: it would lose its finalizer, and nobody would look after it.
+    let ending = managed.undeleted ? undefined : view.ending
+    if (view.ending === undefined && this.#isComplete(view, managed.active)) {
       ending = { type: 'SuccessCriteriaMet', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' }
-    } else if (ending === undefined && managed.decided) this.#suspendOrResume()
+    } else if (managed.decided) this.#suspendOrResume()
     status.active = count(managed.active)
     status.ready = managed.ready
     status.terminating = managed.terminating
@@ -183,7 +186,14 @@ class Sync {
     const results = await Promise.allSettled(active.map(pod => deletePod(pod, this.#stored, this.#context)))
     for (const result of results) if (result.status === 'rejected') error ??= result.reason
     const deleted = results.filter(({ status }) => status === 'fulfilled').length
-    return { active: active.length - deleted, ready: 0, terminating: terminating + deleted, error, decided: false }
+    return {
+      active: active.length - deleted,
+      ready: 0,
+      terminating: terminating + deleted,
+      error,
+      decided: false,
+      undeleted: deleted < active.length,
+    }
   }
 
   async #manage(view: Assessment, pods: readonly Pod[]): Promise<Managed> {
@@ -255,7 +265,7 @@ class Sync {
   /** The lowest indexes that nobody works on. */
   #missingIndexes(most: number, { active, completed, failedIndexes }: Assessment, pods: readonly Pod[]): number[] {
     const spec = this.#stored.spec!
-    const busy = replacesOnlyFailed(spec) ? pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined) : []
+    const busy = replacesOnlyFailed(spec) ? pods.filter(isTerminating) : []
     const taken = Indexes.of([...active, ...busy].map(indexOf).filter(index => index !== undefined))
     return completed!
       .union(taken)

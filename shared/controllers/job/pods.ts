@@ -3,12 +3,15 @@ import type { Job } from '../../api/batch/v1.ts'
 import type { Pod } from '../../api/core/v1.ts'
 import { isActive, podFrom } from '../pods.ts'
 import { deletionOrder } from '../rank.ts'
+import { finishTime } from './backoff.ts'
 import { replacesOnlyFailed } from './policies.ts'
 
 export const TRACKING = 'batch.kubernetes.io/job-tracking'
 export const INDEX = 'batch.kubernetes.io/job-completion-index'
 const FAILURE_COUNT = 'batch.kubernetes.io/job-index-failure-count'
 const IGNORED_COUNT = 'batch.kubernetes.io/job-index-ignored-failure-count'
+/** A generated name is a prefix of so many characters at most, and five of chance. */
+const LONGEST_PREFIX = 58
 
 export const isIndexed = ({ spec }: Job): boolean => spec?.completionMode === 'Indexed'
 
@@ -26,12 +29,24 @@ export function isFailed(job: Job, pod: Pod): boolean {
   return pod.metadata.deletionTimestamp !== undefined && pod.status?.phase !== 'Succeeded'
 }
 
-export const failuresBefore = ({ metadata }: Pod): number => Number(metadata.annotations?.[FAILURE_COUNT] ?? 0)
-export const ignoredBefore = ({ metadata }: Pod): number => Number(metadata.annotations?.[IGNORED_COUNT] ?? 0)
+/** Anybody may write annotations: what is no count is none. */
+function countIn(text: string | undefined): number {
+  const value = text !== undefined && /^\d+$/.test(text) ? Number(text) : 0
+  return value < 2 ** 31 ? value : 0
+}
+
+export const failuresBefore = ({ metadata }: Pod): number => countIn(metadata.annotations?.[FAILURE_COUNT])
+export const ignoredBefore = ({ metadata }: Pod): number => countIn(metadata.annotations?.[IGNORED_COUNT])
 
 export interface IndexHistory {
   readonly failures: number
   readonly ignored: number
+}
+
+/** The API cuts long prefixes off at the end, where the index is: the name of the Job is what gives way. */
+function prefixFor(job: string, index: number): string {
+  const suffix = `-${index}-`
+  return `${job.slice(0, LONGEST_PREFIX - suffix.length)}${suffix}`
 }
 
 export function newPod(job: Job, index?: number, history?: IndexHistory): Pod {
@@ -39,7 +54,7 @@ export function newPod(job: Job, index?: number, history?: IndexHistory): Pod {
   const { metadata, spec } = pod
   metadata.finalizers = [...(metadata.finalizers ?? []), TRACKING]
   if (index === undefined) return pod
-  metadata.generateName = `${job.metadata.name}-${index}-`
+  metadata.generateName = prefixFor(job.metadata.name!, index)
   metadata.labels = { ...metadata.labels, [INDEX]: String(index) }
   metadata.annotations = {
     ...metadata.annotations,
@@ -47,7 +62,8 @@ export function newPod(job: Job, index?: number, history?: IndexHistory): Pod {
     ...(history === undefined ? {} : { [FAILURE_COUNT]: String(history.failures) }),
     ...(history?.ignored ? { [IGNORED_COUNT]: String(history.ignored) } : {}),
   }
-  spec.hostname ??= `${job.metadata.name}-${index}`
+  // Pods of one Job find each other by these names: a hostname of the template would be the same for all.
+  spec.hostname = `${job.metadata.name}-${index}`
   const variable = { name: 'JOB_COMPLETION_INDEX', valueFrom: { fieldRef: { fieldPath: `metadata.labels['${INDEX}']` } } }
   for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
     if (!container.env?.some(({ name }) => name === variable.name)) container.env = [...(container.env ?? []), structuredClone(variable)]
@@ -85,7 +101,7 @@ export function carriers(job: Job, pods: readonly Pod[], isDone: (index: number)
     if (index === undefined || index >= (job.spec?.completions ?? 0) || !isTracked(pod) || !isFailed(job, pod)) continue
     if (isDone(index) || activeIndexes.has(index)) continue
     const other = kept.get(index)
-    if (other === undefined || total(other) <= total(pod)) kept.set(index, pod)
+    if (other === undefined || (total(other) <= total(pod) && finishTime(other) <= finishTime(pod))) kept.set(index, pod)
   }
   return kept
 }

@@ -53,10 +53,13 @@ function matchedBy({ onExitCodes, onPodConditions }: PodFailurePolicyRule, pod: 
 
 /** The message when a rule is met. */
 export function metSuccess(policy: SuccessPolicy | undefined, succeeded: Indexes, completions: number): string | undefined {
+  if (succeeded.size === 0) return undefined
   const met = policy?.rules.findIndex(({ succeededIndexes, succeededCount }) => {
     if (succeededIndexes === undefined) return succeededCount !== undefined && succeeded.size >= succeededCount
+    // A Job that shrinks may leave a rule nothing to ask for: that is not met by anything.
     const wanted = Indexes.parse(succeededIndexes, completions)
-    return succeeded.overlap(wanted) >= (succeededCount ?? wanted.size)
+    const found = succeeded.overlap(wanted)
+    return wanted.size > 0 && (found === wanted.size || (succeededCount !== undefined && found >= succeededCount))
   })
   return met === undefined || met < 0 ? undefined : `Matched rules at index ${met}`
 }

@@ -11,7 +11,7 @@ import { scaled } from './int-or-percent.ts'
 import { controllerOf } from './owners.ts'
 import { isReady, podCondition, podsMatching } from './pods.ts'
 import { messageOf } from './replicas.ts'
-import { matches } from './selectors.ts'
+import { matches, printedSelector } from './selectors.ts'
 import { writeStatus } from './status.ts'
 import { earliest, parseTime, requeueAt, timestamp } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
@@ -50,13 +50,14 @@ async function sync(budget: PodDisruptionBudget, context: ControllerContext): Pr
       'CalculateExpectedPodCountFailed',
       `Failed to calculate the number of expected pods: ${messageOf(error)}`,
     )
-    // Better no eviction than one too many.
+    // Better no eviction than one too many. What the pods' owners lack they will lack in a moment, too: this waits for a change.
     const status = { ...budget.status!, disruptionsAllowed: 0 }
-    await writeStatus(context, POD_DISRUPTION_BUDGETS, budget, withCondition(status, budget, 'SyncFailed', messageOf(error), now()))
-    throw error
+    const failed = withCondition(status, budget.status?.observedGeneration, 'SyncFailed', messageOf(error), now())
+    await writeStatus(context, POD_DISRUPTION_BUDGETS, budget, failed)
+    return undefined
   }
   if (expected.unmanaged.length > 0) {
-    const selector = JSON.stringify(budget.spec!.selector)
+    const selector = printedSelector(budget.spec!.selector)
     void events.event(
       budget,
       'Warning',
@@ -64,7 +65,11 @@ async function sync(budget: PodDisruptionBudget, context: ControllerContext): Pr
       `Pods selected by this PodDisruptionBudget (selector: ${selector}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`,
     )
   }
-  const { disrupted, next } = pending(budget, pods, now())
+  const { disrupted, next, failed } = pending(budget, pods, now())
+  for (const pod of failed) {
+    const message = `Pod was expected by PDB ${budget.metadata.namespace}/${budget.metadata.name} to be deleted but it wasn't`
+    void events.event(pod, 'Warning', 'NotDeleted', message)
+  }
   const healthy = pods.filter(
     pod => pod.metadata.deletionTimestamp === undefined && disrupted[pod.metadata.name] === undefined && isReady(pod),
   ).length
@@ -79,23 +84,23 @@ async function sync(budget: PodDisruptionBudget, context: ControllerContext): Pr
     conditions: budget.status?.conditions,
   }
   const reason = allowed > 0 ? 'SufficientPods' : 'InsufficientPods'
-  await writeStatus(context, POD_DISRUPTION_BUDGETS, budget, withCondition(status, budget, reason, '', now()))
+  await writeStatus(context, POD_DISRUPTION_BUDGETS, budget, withCondition(status, budget.metadata.generation, reason, '', now()))
   return requeueAt(next, now())
 }
 
 function withCondition(
   status: PodDisruptionBudgetStatus,
-  budget: PodDisruptionBudget,
+  observedGeneration: number | undefined,
   reason: string,
   message: string,
   now: number,
 ): PodDisruptionBudgetStatus {
   const type = 'DisruptionAllowed'
   const value = reason === 'SufficientPods' ? 'True' : 'False'
-  const before = findCondition(budget.status?.conditions, type)
+  const before = findCondition(status.conditions, type)
   const lastTransitionTime = before?.status === value ? before.lastTransitionTime : timestamp(now)
-  const condition = { type, status: value, reason, message, observedGeneration: budget.metadata.generation, lastTransitionTime }
-  return { ...status, conditions: [...withoutCondition(budget.status?.conditions, type), condition] }
+  const condition = { type, status: value, reason, message, observedGeneration: observedGeneration || undefined, lastTransitionTime }
+  return { ...status, conditions: [...withoutCondition(status.conditions, type), condition] }
 }
 
 interface Expected {
@@ -106,8 +111,9 @@ interface Expected {
 
 async function expectedPods({ spec }: PodDisruptionBudget, pods: readonly Pod[], context: ControllerContext): Promise<Expected> {
   const { maxUnavailable, minAvailable } = spec!
+  if (maxUnavailable === undefined && minAvailable === undefined) return { count: 0, desired: 0, unmanaged: [] }
   if (maxUnavailable === undefined && typeof minAvailable !== 'string')
-    return { count: pods.length, desired: minAvailable ?? 1, unmanaged: [] }
+    return { count: pods.length, desired: minAvailable ?? 0, unmanaged: [] }
   const { count, unmanaged } = await scaleOf(pods, context)
   const desired =
     maxUnavailable === undefined ? scaled(minAvailable, count, 'up') : Math.max(0, count - scaled(maxUnavailable, count, 'up'))
@@ -138,8 +144,9 @@ async function scalable(
   context: ControllerContext,
 ): Promise<{ readonly uid: string; readonly replicas: number } | undefined> {
   const endpoint = context.registry.findKind(apiVersion, kind)
-  const scale = endpoint?.definition.scale
-  if (endpoint === undefined || scale === undefined) return undefined
+  if (endpoint === undefined) throw new Error(`no matches for kind ${JSON.stringify(kind)} in version ${JSON.stringify(apiVersion)}`)
+  const { scale, group, resource } = endpoint.definition
+  if (scale === undefined) throw new Error(`${group === '' ? resource : `${resource}.${group}`} does not implement the scale subresource`)
   const object = (await context.informer(endpoint.collection)).get(objectKey(namespace, name))?.object as KubeObject | undefined
   if (object?.metadata.uid !== uid) return undefined
   const above = kind === 'ReplicaSet' ? controllerOf(object!) : undefined
@@ -147,19 +154,32 @@ async function scalable(
   return owner ?? { uid, replicas: scale.specReplicas(object!) }
 }
 
+interface Pending {
+  readonly disrupted: Record<string, string>
+  /** When the first of them is forgotten. */
+  readonly next?: number
+  /** Pods whose eviction did not come. */
+  readonly failed: readonly Pod[]
+}
+
 /** Evictions that were granted and have not become deletions yet. */
-function pending({ status }: PodDisruptionBudget, pods: readonly Pod[], now: number): { disrupted: Record<string, string>; next?: number } {
+function pending({ status }: PodDisruptionBudget, pods: readonly Pod[], now: number): Pending {
   const disrupted: Record<string, string> = {}
+  const failed: Pod[] = []
   let next: number | undefined
-  for (const { metadata } of pods) {
+  for (const pod of pods) {
+    const { metadata } = pod
     const since = status?.disruptedPods?.[metadata.name]
     if (since === undefined || metadata.deletionTimestamp !== undefined) continue
     const end = parseTime(since) + DELETION_TIMEOUT_MS
-    if (end <= now) continue
+    if (end <= now) {
+      failed.push(pod)
+      continue
+    }
     disrupted[metadata.name] = since
     next = earliest(next, end)
   }
-  return { disrupted, next }
+  return { disrupted, next, failed }
 }
 
 const isAnnounced = (pod: Pod): boolean =>
@@ -177,7 +197,9 @@ async function takeBack(key: string, { client, informer, now }: ControllerContex
     subresource: 'status',
     body: {
       metadata: { uid },
-      status: { conditions: [{ type: 'DisruptionTarget', status: 'False', lastTransitionTime: timestamp(now()) }] },
+      status: {
+        conditions: [{ type: 'DisruptionTarget', status: 'False', reason: null, message: null, lastTransitionTime: timestamp(now()) }],
+      },
     },
   })
   return undefined

@@ -289,6 +289,32 @@ describe('by other metrics', () => {
     )
   })
 
+  test('an average of an object is named like an external metric, and does not say whose it is', async () => {
+    await replicaSet('web', 2)
+    others.object = async () => 30_000
+    const average = { metric: { name: 'hits' }, describedObject: object, target: { type: 'AverageValue', averageValue: '10' } }
+    await autoscaler('web', { behavior: AT_ONCE, metrics: [{ type: 'Object', object: average }] })
+    await cluster.calm()
+    expect((await read()).status?.currentMetrics).toEqual([
+      { type: 'Object', object: { metric: { name: 'hits' }, describedObject: { kind: '', name: '' }, current: { averageValue: '15' } } },
+    ])
+    expect(await said()).toContain('SuccessfulRescale: New size: 3; reason: external metric hits(nil) above target')
+  })
+
+  test('what fails is said in short where it fails, and in full where all is summed up', async () => {
+    await replicaSet('web', 2)
+    await autoscaler('web', { metrics: values.slice(2) })
+    await cluster.calm()
+    const selector = '&LabelSelector{MatchLabels:map[string]string{queue: q,},MatchExpressions:[]LabelSelectorRequirement{},}'
+    const why = `unable to get external metric default/depth/${selector}: unable to fetch metrics from external metrics API: the server could not find the requested resource (get depth.external.metrics.k8s.io)`
+    expect((await said()).filter(text => text.startsWith('Failed')).sort()).toEqual([
+      `FailedComputeMetricsReplicas: invalid metrics (1 invalid out of 1), first error is: failed to get depth external metric value: failed to get depth external metric: ${why}`,
+      `FailedGetExternalMetric: ${why}`,
+    ])
+    const active = (await read()).status?.conditions?.find(({ type }) => type === 'ScalingActive')
+    expect(active?.message).toBe(`the HPA was unable to compute the replica count: ${why}`)
+  })
+
   test('one that fails keeps the others from shrinking, not from growing', async () => {
     await replicaSet('web', 3)
     others.object = async () => 10_000

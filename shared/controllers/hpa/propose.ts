@@ -10,8 +10,8 @@ import type {
 } from '../../api/autoscaling/v2.ts'
 import type { Pod } from '../../api/core/v1.ts'
 import { formatQuantity, parseQuantity, quantityInUnits, quantityMilliValue } from '../../apimachinery/quantity.ts'
-import type { LabelSelector } from '../../apimachinery/types.ts'
 import { messageOf } from '../replicas.ts'
+import { printedSelector } from '../selectors.ts'
 import { byAverage, byUtilization, byValue, byValuePerPod, groupPods, requestOf, TOLERANCE, type Tolerances } from './calculate.ts'
 import type { MetricsSource, PodsOfScale } from './metrics.ts'
 
@@ -22,12 +22,12 @@ export interface Proposal {
   readonly status: MetricStatus
 }
 
-/** A metric has no value: why, for the condition and the event. */
+/** A metric has no value: why, for the condition and the event; its message is for the summary. */
 export class MetricError extends Error {
   readonly reason: string
   readonly plain: string
-  constructor(reason: string, plain: string, what: string) {
-    super(`failed to get ${what}: ${plain}`)
+  constructor(reason: string, plain: string, what: string, within = plain) {
+    super(`failed to get ${what}: ${within}`)
     this.reason = reason
     this.plain = plain
   }
@@ -49,8 +49,10 @@ export async function propose(
   source: MetricsSource,
 ): Promise<Proposal> {
   const tolerances = tolerancesOf(autoscaler)
-  const failing = (reason: string, what: string) => (error: unknown) => {
-    throw new MetricError(reason, messageOf(error), what)
+  /** `within`: what the summary says besides. */
+  const failing = (reason: string, what: string, within?: string) => (error: unknown) => {
+    const plain = messageOf(error)
+    throw new MetricError(reason, plain, what, within === undefined ? plain : `${within}: ${plain}`)
   }
   switch (spec.type) {
     case 'Resource': {
@@ -70,12 +72,15 @@ export async function propose(
     case 'Object': {
       const { metric, target, describedObject } = spec.object!
       const found = byObject(metric, target, describedObject, situation, source, tolerances)
-      return found.catch(failing('FailedGetObjectMetric', 'object metric value'))
+      const within = target.averageValue === undefined ? undefined : `failed to get ${metric.name} object metric`
+      return found.catch(failing('FailedGetObjectMetric', 'object metric value', within))
     }
     default: {
       const { metric, target } = spec.external!
       const what = `${metric.name} external metric value`
-      return byExternal(metric, target, situation, source, tolerances).catch(failing('FailedGetExternalMetric', what))
+      const within =
+        target.averageValue === undefined ? `failed to get external metric ${metric.name}` : `failed to get ${metric.name} external metric`
+      return byExternal(metric, target, situation, source, tolerances).catch(failing('FailedGetExternalMetric', what, within))
     }
   }
 }
@@ -154,7 +159,15 @@ async function byObject(
     throw new Error(`unable to get metric ${metric.name}: ${kind} on ${namespace} ${name}/${messageOf(error)}`)
   }
   const { replicas, current } = byTarget(value, target, situation, tolerances)
-  return { replicas, metric: `${kind} metric ${metric.name}`, status: { type: 'Object', object: { metric, describedObject, current } } }
+  if (target.averageValue === undefined)
+    return { replicas, metric: `${kind} metric ${metric.name}`, status: { type: 'Object', object: { metric, describedObject, current } } }
+  // Upstream names an average like an external metric, and leaves out whose it is.
+  const nobody = { kind: '', name: '' }
+  return {
+    replicas,
+    metric: `external metric ${metric.name}(${printedSelector(metric.selector)})`,
+    status: { type: 'Object', object: { metric, describedObject: nobody, current } },
+  }
 }
 
 async function byExternal(
@@ -165,18 +178,14 @@ async function byExternal(
   tolerances: Tolerances,
 ): Promise<Proposal> {
   const { namespace } = situation.pods
-  const selector = goSelector(metric.selector)
-  try {
-    const values = await explained(
-      `unable to get external metric ${namespace}/${metric.name}/${selector}`,
-      source.external(metric.name, namespace, metric.selector),
-    )
-    const sum = values.reduce((total, value) => total + value, 0)
-    const { replicas, current } = byTarget(sum, target, situation, tolerances)
-    return { replicas, metric: `external metric ${metric.name}(${selector})`, status: { type: 'External', external: { metric, current } } }
-  } catch (error) {
-    throw new Error(`failed to get ${metric.name} external metric: ${messageOf(error)}`)
-  }
+  const selector = printedSelector(metric.selector)
+  const values = await explained(
+    `unable to get external metric ${namespace}/${metric.name}/${selector}`,
+    source.external(metric.name, namespace, metric.selector),
+  )
+  const sum = values.reduce((total, value) => total + value, 0)
+  const { replicas, current } = byTarget(sum, target, situation, tolerances)
+  return { replicas, metric: `external metric ${metric.name}(${selector})`, status: { type: 'External', external: { metric, current } } }
 }
 
 function byTarget(
@@ -199,15 +208,4 @@ async function explained<T>(what: string, answer: Promise<T>): Promise<T> {
   } catch (error) {
     throw new Error(`${what}: ${messageOf(error)}`)
   }
-}
-
-/** As Go prints a pointer to a selector, which is in upstream's messages. */
-function goSelector(selector: LabelSelector | undefined): string {
-  if (selector === undefined) return 'nil'
-  const labels = Object.entries(selector.matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
-  const expressions = (selector.matchExpressions ?? []).map(
-    ({ key, operator, values = [] }) => `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
-  )
-  const map = labels.map(([key, value]) => `${key}: ${value},`).join('')
-  return `&LabelSelector{MatchLabels:map[string]string{${map}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`
 }

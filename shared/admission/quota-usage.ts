@@ -1,9 +1,12 @@
 // What an object counts against a ResourceQuota (k8s.io/kubernetes/pkg/quota/v1/evaluator/core).
 import type { PersistentVolumeClaim, Pod, PodSpec, Service } from '../api/core/v1.ts'
 import type { Attributes } from '../apimachinery/admission.ts'
+import { member } from '../apimachinery/objects.ts'
+import { addQuantities, compareQuantities, formatQuantity, quantitySign } from '../apimachinery/quantity.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import { qosOf } from '../resources/pod/qos.ts'
 import { totalOf } from '../resources/pod-spec/totals.ts'
+import type { Quantity } from '../resources/validation/checks.ts'
 
 /** Amounts by resource name: "pods", "requests.cpu", "count/configmaps". */
 export type Usage = Readonly<Record<string, string>>
@@ -20,7 +23,8 @@ export interface Evaluator {
   handles(attributes: Attributes): boolean
   /** Whether the kind is counted under this name. */
   counts(resource: string): boolean
-  usage(object: KubeObject): Usage
+  /** `now` in milliseconds since the epoch. */
+  usage(object: KubeObject, now: number): Usage
   /** What the object must say although it need not otherwise, for quotas on these resources. Undefined: all is said. */
   missing?(object: KubeObject, resources: readonly string[]): string | undefined
   matchesScope?(object: KubeObject, scope: ScopeRequirement): boolean
@@ -29,10 +33,10 @@ export interface Evaluator {
 /** Kinds that are counted by their bare name too. */
 const PLAIN_NAMES = ['configmaps', 'resourcequotas', 'replicationcontrollers', 'secrets']
 
-export function evaluatorFor({ endpoint, subresource }: Attributes): Evaluator | undefined {
-  if (subresource !== '') return undefined
+export function evaluatorFor({ endpoint, subresource }: Pick<Attributes, 'endpoint' | 'subresource'>): Evaluator | undefined {
   const { group, resource } = endpoint.collection
-  if (group === '' && resource === 'pods') return pods
+  if (group === '' && resource === 'pods' && (subresource === '' || subresource === 'resize')) return pods
+  if (subresource !== '') return undefined
   if (group === '' && resource === 'services') return services
   if (group === '' && resource === 'persistentvolumeclaims') return claims
   if (group === 'apiextensions.k8s.io' || !endpoint.definition.namespaced || endpoint.definition.virtual !== undefined) return undefined
@@ -61,28 +65,56 @@ const POD_NAMES = new Set([
 ])
 const MUST_BE_SAID = ['cpu', 'memory', 'requests.cpu', 'requests.memory', 'limits.cpu', 'limits.memory']
 
-const isTerminal = ({ status }: Pod) => status?.phase === 'Succeeded' || status?.phase === 'Failed'
+/** When a pod that was told to end, and did not in time, is not counted any more (ms since the epoch): its node may never say so. */
+export function stuckAt({ metadata }: Pod): number | undefined {
+  const { deletionTimestamp, deletionGracePeriodSeconds } = metadata
+  if (deletionTimestamp === undefined || deletionGracePeriodSeconds === undefined) return undefined
+  return Date.parse(deletionTimestamp) + deletionGracePeriodSeconds * 1000
+}
+
+const isOver = (pod: Pod, now: number): boolean =>
+  pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed' || now > (stuckAt(pod) ?? Number.POSITIVE_INFINITY)
+
+/** Resources that a pod may ask for as a whole. */
+const isOfPods = (name: string) => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
+const asksAsAWhole = ({ resources }: PodSpec): boolean =>
+  [...Object.keys(resources?.requests ?? {}), ...Object.keys(resources?.limits ?? {})].some(isOfPods)
+
+/** What the containers need together, or the pod says that it needs; and what running it takes. */
+function amountsOf(spec: PodSpec, which: 'requests' | 'limits'): Record<string, string> {
+  const amounts = { ...totalOf(spec, which) } as Record<string, string>
+  for (const [name, amount] of Object.entries(spec.resources?.[which] ?? {})) if (isOfPods(name)) amounts[name] = String(amount)
+  for (const [name, amount] of Object.entries(spec.overhead ?? {})) {
+    const own = member(amounts, name)
+    // No limit is not a limit of nothing.
+    if (which === 'limits' && (own === undefined || quantitySign(own) === 0)) continue
+    amounts[name] = own === undefined ? String(amount) : formatQuantity(addQuantities(own, String(amount)))
+  }
+  return amounts
+}
 const isExtended = (name: string) => name.includes('/') && !name.split('/')[0]?.endsWith('kubernetes.io')
 
 const pods: Evaluator = {
-  handles: ({ operation }) => operation === 'CREATE',
+  handles: ({ operation, subresource }) => operation === (subresource === 'resize' ? 'UPDATE' : 'CREATE'),
   counts: name =>
     POD_NAMES.has(name) ||
     /^(requests\.)?hugepages-/.test(name) ||
     (name.startsWith('requests.') && isExtended(name.slice('requests.'.length))),
-  usage(object) {
+  usage(object, now) {
     const pod = object as Pod
-    if (isTerminal(pod)) return { 'count/pods': '1' }
+    if (isOver(pod, now)) return { 'count/pods': '1' }
     const usage: Record<string, string> = { 'count/pods': '1', pods: '1' }
-    for (const [name, amount] of Object.entries(totalOf(pod.spec as PodSpec, 'requests'))) {
+    for (const [name, amount] of Object.entries(amountsOf(pod.spec as PodSpec, 'requests'))) {
       usage[`requests.${name}`] = String(amount)
       if (!isExtended(name)) usage[name] = String(amount)
     }
-    for (const [name, amount] of Object.entries(totalOf(pod.spec as PodSpec, 'limits'))) usage[`limits.${name}`] = String(amount)
+    for (const [name, amount] of Object.entries(amountsOf(pod.spec as PodSpec, 'limits'))) usage[`limits.${name}`] = String(amount)
     return usage
   },
   missing(object, resources) {
-    const { containers, initContainers = [] } = (object as Pod).spec as PodSpec
+    const spec = (object as Pod).spec as PodSpec
+    if (asksAsAWhole(spec)) return undefined
+    const { containers, initContainers = [] } = spec
     const texts: string[] = []
     for (const name of resources.filter(resource => MUST_BE_SAID.includes(resource)).sort()) {
       const [kind, resource] = name.includes('.') ? (name.split('.') as ['requests' | 'limits', string]) : (['requests', name] as const)
@@ -103,7 +135,7 @@ const pods: Evaluator = {
       case 'NotBestEffort':
         return qosOf(pod) !== 'BestEffort'
       case 'PriorityClass':
-        return matchesPriority(pod.spec?.priorityClassName ?? '', scope)
+        return matchesNames([pod.spec?.priorityClassName ?? ''], scope)
       case 'CrossNamespacePodAffinity':
         return crossesNamespaces(pod.spec)
       default:
@@ -112,10 +144,13 @@ const pods: Evaluator = {
   },
 }
 
-function matchesPriority(name: string, { operator, values = [] }: ScopeRequirement): boolean {
-  if (operator === 'Exists') return name !== ''
-  if (operator === 'DoesNotExist') return name === ''
-  return values.includes(name) === (operator === 'In')
+/** Whether one of the names is asked for; "" is none. */
+function matchesNames(names: readonly string[], { operator, values = [] }: ScopeRequirement): boolean {
+  const given = names.filter(Boolean)
+  if (operator === 'Exists') return given.length > 0
+  if (operator === 'DoesNotExist') return given.length === 0
+  if (operator === 'In') return given.some(name => values.includes(name))
+  return given.length === 0 || given.some(name => !values.includes(name))
 }
 
 function crossesNamespaces(spec: PodSpec | undefined): boolean {
@@ -150,13 +185,20 @@ const services: Evaluator = {
 const CLASS_SUFFIX = '.storageclass.storage.k8s.io/'
 const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class'
 
+/** A claim that shrinks again has what was given to it already. */
+function sizeOf({ spec, status }: PersistentVolumeClaim): Quantity | undefined {
+  const wanted = spec?.resources?.requests?.storage
+  const given = status?.allocatedResources?.storage
+  return wanted !== undefined && given !== undefined && compareQuantities(given, wanted) > 0 ? given : wanted
+}
+
 const claims: Evaluator = {
   handles: ({ operation }) => operation === 'CREATE' || operation === 'UPDATE',
   counts: name =>
     ['count/persistentvolumeclaims', 'persistentvolumeclaims', 'requests.storage'].includes(name) || name.includes(CLASS_SUFFIX),
   usage(object) {
     const claim = object as PersistentVolumeClaim
-    const storage = claim.spec?.resources?.requests?.storage
+    const storage = sizeOf(claim)
     const storageClass = claim.metadata.annotations?.[OLD_CLASS] ?? claim.spec?.storageClassName ?? ''
     const usage: Record<string, string> = { 'count/persistentvolumeclaims': '1', persistentvolumeclaims: '1' }
     if (storageClass !== '') usage[`${storageClass}${CLASS_SUFFIX}persistentvolumeclaims`] = '1'
@@ -164,5 +206,18 @@ const claims: Evaluator = {
     usage['requests.storage'] = String(storage)
     if (storageClass !== '') usage[`${storageClass}${CLASS_SUFFIX}requests.storage`] = String(storage)
     return usage
+  },
+  matchesScope(object, scope) {
+    if (scope.scopeName !== 'VolumeAttributesClass') return false
+    const { spec, status } = object as PersistentVolumeClaim
+    const names = [
+      spec?.volumeAttributesClassName,
+      status?.currentVolumeAttributesClassName,
+      status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+    ]
+    return matchesNames(
+      names.map(name => name ?? ''),
+      scope,
+    )
   },
 }

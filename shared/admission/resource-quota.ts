@@ -48,7 +48,7 @@ async function charge(attributes: Attributes, evaluator: Evaluator, quotas: read
   const object = attributes.object as NonNullable<Attributes['object']>
   const concerned = quotas.filter(quota => matches(quota, evaluator, attributes))
   for (const quota of concerned) checkCounted(quota, evaluator, attributes)
-  const delta = deltaOf(evaluator, attributes, evaluator.usage(object))
+  const delta = deltaOf(evaluator, attributes, evaluator.usage(object, attributes.context.now))
   if (Object.keys(delta).length === 0) return
   const charged = concerned.map(quota => chargedTo(quota, delta, attributes)).filter(quota => quota !== undefined)
   if (attributes.context.dryRun) return
@@ -75,8 +75,8 @@ function checkCounted({ metadata, status }: ResourceQuota, evaluator: Evaluator,
 }
 
 /** What the request adds: all of a new object, or what an update adds to the old one. */
-function deltaOf(evaluator: Evaluator, { operation, old }: Attributes, usage: Usage): Usage {
-  const before = operation === 'UPDATE' && old !== undefined ? evaluator.usage(old) : {}
+function deltaOf(evaluator: Evaluator, { operation, old, context }: Attributes, usage: Usage): Usage {
+  const before = operation === 'UPDATE' && old !== undefined ? evaluator.usage(old, context.now) : {}
   const delta: Record<string, string> = {}
   for (const [name, amount] of Object.entries(usage)) {
     const more = subtractQuantities(amount, member(before, name) ?? '0')

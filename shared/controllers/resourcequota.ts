@@ -1,14 +1,14 @@
 // ResourceQuota status: what there is, counted anew. Admission counts what comes; this gives back what went.
 
-import { type Evaluator, evaluatorFor, type ScopeRequirement } from '../admission/quota-usage.ts'
-import type { ResourceQuota } from '../api/core/v1.ts'
-import type { Attributes } from '../apimachinery/admission.ts'
+import { type Evaluator, evaluatorFor, type ScopeRequirement, stuckAt } from '../admission/quota-usage.ts'
+import type { PersistentVolumeClaim, Pod, ResourceQuota } from '../api/core/v1.ts'
 import { member } from '../apimachinery/objects.ts'
 import { addQuantities, formatQuantity } from '../apimachinery/quantity.ts'
 import type { Endpoint } from '../apimachinery/registry.ts'
-import { objectKey, splitKey } from '../apimachinery/types.ts'
+import { type KubeObject, objectKey, splitKey } from '../apimachinery/types.ts'
 import { RESOURCE_QUOTAS } from './collections.ts'
 import { equal } from './equality.ts'
+import { earliest, requeueAt } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
 import { keyOf, splitName } from './watches.ts'
 
@@ -35,9 +35,10 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   const quota = quotas.get(key)?.object as ResourceQuota | undefined
   if (quota === undefined) return undefined
   const hard = quota.spec?.hard ?? {}
-  const status = { hard, used: await usage(quota, namespace, context) }
+  const { used, next } = await usage(quota, namespace, context)
+  const status = { hard, used }
   if (!equal(quota.status, status)) await context.client.updateStatus<ResourceQuota>(RESOURCE_QUOTAS, { ...quota, status })
-  return undefined
+  return requeueAt(next, context.now())
 }
 
 /** "<namespace>/charged:<quota>": admission counted something that may not have been stored after all. */
@@ -68,13 +69,21 @@ function evaluators({ registry }: ControllerContext): Counted[] {
   const counted: Counted[] = []
   for (const definition of registry.definitions) {
     const endpoint = registry.storage(definition)
-    const evaluator = endpoint === undefined ? undefined : evaluatorFor({ endpoint, subresource: '' } as Attributes)
+    const evaluator = endpoint === undefined ? undefined : evaluatorFor({ endpoint, subresource: '' })
     if (endpoint !== undefined && evaluator !== undefined) counted.push({ endpoint, evaluator })
   }
   return counted
 }
 
-async function usage({ spec }: ResourceQuota, namespace: string, context: ControllerContext): Promise<Record<string, string>> {
+interface Counts {
+  readonly used: Record<string, string>
+  /** When time alone changes them (ms since the epoch). */
+  readonly next?: number
+}
+
+async function usage({ spec }: ResourceQuota, namespace: string, context: ControllerContext): Promise<Counts> {
+  const now = context.now()
+  let next: number | undefined
   const names = Object.keys(spec?.hard ?? {})
   const used: Record<string, string> = {}
   const scopes: ScopeRequirement[] = [
@@ -87,12 +96,15 @@ async function usage({ spec }: ResourceQuota, namespace: string, context: Contro
     for (const name of own) used[name] ??= '0'
     for (const { object } of (await context.informer(endpoint.collection)).list(objectKey(namespace, ''))) {
       if (!scopes.every(scope => evaluator.matchesScope?.(object, scope) === true)) continue
-      const amounts = evaluator.usage(object)
+      const amounts = evaluator.usage(object, now)
+      const stuck = object.kind === 'Pod' ? stuckAt(object as Pod) : undefined
+      // A moment later: at the time itself it still counts.
+      if (stuck !== undefined && stuck >= now) next = earliest(next, stuck + 1)
       for (const name of own)
         if (member(amounts, name) !== undefined) used[name] = formatQuantity(addQuantities(used[name]!, amounts[name]!))
     }
   }
-  return used
+  return { used, next }
 }
 
 export const resourceQuotaController: Controller = {
@@ -126,11 +138,17 @@ export const resourceQuotaController: Controller = {
   reconcile,
 }
 
-/** Of a pod, what it asks for and whether it is over; of the others their specs. */
-function equalParts(a: unknown, b: unknown): boolean {
-  const part = (object: unknown) => {
-    const { spec, status } = object as { spec?: { nodeName?: string }; status?: { phase?: string } }
-    return [{ ...spec, nodeName: undefined }, status?.phase === 'Succeeded' || status?.phase === 'Failed']
+/** Of a pod, what it asks for and whether it is over; of a claim, what it has, too; of a service its spec. */
+function equalParts(a: KubeObject, b: KubeObject | undefined): boolean {
+  const part = (object: KubeObject) => {
+    const { spec, status, metadata } = object as Pod
+    const { allocatedResources, currentVolumeAttributesClassName, modifyVolumeStatus } = (object as PersistentVolumeClaim).status ?? {}
+    return [
+      { ...spec, nodeName: undefined },
+      status?.phase === 'Succeeded' || status?.phase === 'Failed',
+      metadata.deletionTimestamp,
+      [allocatedResources, currentVolumeAttributesClassName, modifyVolumeStatus],
+    ]
   }
   return b !== undefined && equal(part(a), part(b))
 }

@@ -9,7 +9,7 @@ import { priority } from './priority.ts'
 import { resourceQuota } from './resource-quota.ts'
 import { runtimeClass } from './runtime-class.ts'
 import { serviceAccount } from './service-account.ts'
-import { defaultStorageClass, storageObjectInUseProtection } from './storage.ts'
+import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts'
 
 /** What users configure comes after what is built in, and before anything is counted. */
 export function admissionChain({ mutating, validating }: Record<'mutating' | 'validating', AdmissionPlugin>): readonly AdmissionPlugin[] {
@@ -26,6 +26,7 @@ const BUILT_IN: readonly AdmissionPlugin[] = [
   defaultTolerationSeconds,
   defaultStorageClass,
   storageObjectInUseProtection,
+  persistentVolumeClaimResize,
   runtimeClass,
   defaultIngressClass,
 ]

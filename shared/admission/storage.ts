@@ -2,7 +2,9 @@
 import type { PersistentVolumeClaim } from '../api/core/v1.ts'
 import type { StorageClass } from '../api/storage/v1.ts'
 import type { AdmissionPlugin } from '../apimachinery/admission.ts'
-import { concerns, objectOf } from './attributes.ts'
+import { compareQuantities } from '../apimachinery/quantity.ts'
+import { forbidden } from '../apimachinery/status-error.ts'
+import { concerns, objectOf, oldOf } from './attributes.ts'
 import { newestDefault } from './default-class.ts'
 
 const STORAGE_CLASSES = { group: 'storage.k8s.io', resource: 'storageclasses' }
@@ -28,6 +30,29 @@ export const defaultStorageClass: AdmissionPlugin = {
     if (chosen !== undefined) claim.spec.storageClassName = chosen.metadata.name
   },
 }
+
+/** Who grows a claim needs somebody who grows the volume: the provisioner of a class that says so. */
+export const persistentVolumeClaimResize: AdmissionPlugin = {
+  name: 'PersistentVolumeClaimResize',
+  async validate(attributes) {
+    if (!concerns(attributes, '', 'persistentvolumeclaims', 'UPDATE')) return
+    const claim = objectOf<PersistentVolumeClaim>(attributes)
+    const old = oldOf<PersistentVolumeClaim>(attributes)
+    const sizeOf = ({ spec }: PersistentVolumeClaim) => spec?.resources?.requests?.storage ?? '0'
+    if (compareQuantities(sizeOf(claim), sizeOf(old)) <= 0) return
+    const refuse = (why: string) => forbidden(attributes.endpoint.collection, attributes.name, why)
+    if (old.status?.phase !== 'Bound') throw refuse('Only bound persistent volume claims can be expanded')
+    const storageClass = classOf(claim)
+    const found =
+      storageClass === '' || storageClass !== classOf(old)
+        ? undefined
+        : await attributes.context.read.get<StorageClass>(STORAGE_CLASSES, undefined, storageClass)
+    if (found?.allowVolumeExpansion) return
+    throw refuse('only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize')
+  },
+}
+
+const classOf = ({ metadata, spec }: PersistentVolumeClaim): string => metadata.annotations?.[OLD_CLASS] ?? spec?.storageClassName ?? ''
 
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: 'StorageObjectInUseProtection',

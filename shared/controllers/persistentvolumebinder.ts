@@ -6,13 +6,13 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/core/v
 import type { StorageClass } from '../api/storage/v1.ts'
 import { objectKey, splitKey } from '../apimachinery/types.ts'
 import { claimsOf } from '../scheduling/pod-info.ts'
-import { claimClass, findVolume, volumeClass } from '../scheduling/volume-matching.ts'
+import { claimClass, findVolume, sameMode, volumeClass } from '../scheduling/volume-matching.ts'
 import type { Informer } from '../store/types.ts'
 import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES } from './collections.ts'
 import { equal } from './equality.ts'
 import { isFinished } from './pods.ts'
 import { writeStatus } from './status.ts'
-import { parseTime, timestamp } from './time.ts'
+import { parseTime } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
 import {
   BETA_PROVISIONER,
@@ -25,8 +25,10 @@ import {
   mismatch,
   PROVISIONED_BY,
   PROVISIONER,
+  provisionerOf,
   waitsForConsumer,
 } from './volumes/binding.ts'
+import { reclaim, volumePhase } from './volumes/reclaim.ts'
 import { keyOf, splitName } from './watches.ts'
 
 /** Whoever makes a volume for a claim has so long to name one in the other: only then is it offered to claims that have been waiting. */
@@ -146,7 +148,8 @@ class Binder {
     pods.addIndex('claim', object => claimsOf(object as Pod).map(name => objectKey(object.metadata.namespace, name)))
     const users = pods.byIndex('claim', keyOf(claim)).map(({ object }) => object as Pod)
     const waiting = users.filter(pod => !isFinished(pod) && !pod.spec.nodeName).map(({ metadata }) => metadata.name)
-    if (waiting.length > 0) this.#say(claim, 'Normal', 'WaitForPodScheduled', `waiting for pod ${waiting.sort()[0]} to be scheduled`)
+    const who = `${waiting.length > 1 ? 'pods' : 'pod'} ${waiting.sort().join(',')}`
+    if (waiting.length > 0) this.#say(claim, 'Normal', 'WaitForPodScheduled', `waiting for ${who} to be scheduled`)
     else this.#say(claim, 'Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding')
   }
 
@@ -178,7 +181,9 @@ class Binder {
 
   async #lose(claim: PersistentVolumeClaim, reason: string, message: string): Promise<void> {
     if (claim.status?.phase === 'Lost') return
-    await writeStatus(this.#context, PERSISTENT_VOLUME_CLAIMS, claim, { phase: 'Lost' })
+    // What it had is gone.
+    const without = { accessModes: undefined, capacity: undefined, currentVolumeAttributesClassName: undefined }
+    await writeStatus(this.#context, PERSISTENT_VOLUME_CLAIMS, claim, { ...claim.status, ...without, phase: 'Lost' })
     this.#say(claim, 'Warning', reason, message)
   }
 
@@ -202,7 +207,7 @@ class Binder {
         spec: { ...volume.spec, claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid, resourceVersion } },
       })
     }
-    await this.#volumePhase(bound, 'Bound')
+    await volumePhase(this.#context, bound, 'Bound')
     const annotations = {
       ...claim.metadata.annotations,
       ...(claim.spec?.volumeName ? {} : { [BOUND_BY_CONTROLLER]: 'yes' }),
@@ -233,9 +238,9 @@ class Binder {
       this.#say(claim, 'Warning', 'ProvisioningFailed', `storageclass.storage.k8s.io ${JSON.stringify(name)} not found`)
       return
     }
-    const { provisioner } = storage
-    if (provisioner.startsWith('kubernetes.io/')) {
-      this.#say(claim, 'Warning', 'ProvisioningFailed', `no volume plugin matched name: ${provisioner}`)
+    const provisioner = provisionerOf(storage)
+    if (provisioner === undefined) {
+      this.#say(claim, 'Warning', 'ProvisioningFailed', `no volume plugin matched name: ${storage.provisioner}`)
       return
     }
     const annotations = { ...claim.metadata.annotations, [PROVISIONER]: provisioner, [BETA_PROVISIONER]: provisioner }
@@ -253,7 +258,7 @@ class Binder {
   async volume(volume: PersistentVolume): Promise<Outcome | undefined> {
     const reference = volume.spec?.claimRef
     if (reference === undefined || !reference.uid) {
-      const { status } = await this.#volumePhase(volume, 'Available')
+      const { status } = await volumePhase(this.#context, volume, 'Available')
       const now = this.#context.now()
       const offered = (parseTime(status?.lastPhaseTransitionTime ?? '') || 0) + RESERVATION_MS
       const reserved = reference === undefined ? [] : [objectKey(reference.namespace, reference.name ?? '')]
@@ -261,13 +266,28 @@ class Binder {
       return { also: [...reserved, ...this.waiting([volumeClass(volume)])] }
     }
     const claim = await this.#claimOf(volume)
-    if (claim === undefined) return this.#reclaim(volume)
+    if (claim === undefined) return reclaim(volume, this.#context)
     if (claim.spec?.volumeName === volume.metadata.name) {
-      if (isComplete(claim) && claim.metadata.deletionTimestamp === undefined) await this.#volumePhase(volume, 'Bound')
+      if (isComplete(claim) && claim.metadata.deletionTimestamp === undefined) await volumePhase(this.#context, volume, 'Bound')
       return undefined
     }
-    if (!claim.spec?.volumeName) return { also: [keyOf(claim)] }
+    if (!claim.spec?.volumeName) {
+      if (sameMode(volume, claim)) return { also: [keyOf(claim)] }
+      this.#tellModes(volume, claim)
+      return undefined
+    }
+    // It was made for this claim, which has another one: nobody else wants it.
+    const { annotations } = volume.metadata
+    if (annotations?.[PROVISIONED_BY] !== undefined && volume.spec?.persistentVolumeReclaimPolicy === 'Delete')
+      return reclaim(volume, this.#context)
     return this.#unbind(volume)
+  }
+
+  #tellModes(volume: PersistentVolume, claim: PersistentVolumeClaim): void {
+    const [name, other] = [JSON.stringify(volume.metadata.name), JSON.stringify(claim.metadata.name)]
+    const why = 'due to incompatible volumeMode.'
+    this.#say(volume, 'Warning', 'VolumeMismatch', `Cannot bind PersistentVolume to requested PersistentVolumeClaim ${other} ${why}`)
+    this.#say(claim, 'Warning', 'VolumeMismatch', `Cannot bind PersistentVolume ${name} to requested PersistentVolumeClaim ${other} ${why}`)
   }
 
   /** The claim that the volume is bound to, as long as it is the same one. */
@@ -289,25 +309,5 @@ class Binder {
       metadata: { ...volume.metadata, annotations },
       spec: ours ? spec : { ...spec, claimRef: { ...claimRef, uid: undefined, resourceVersion: undefined } },
     })
-  }
-
-  async #reclaim(volume: PersistentVolume): Promise<undefined> {
-    const { phase } = volume.status ?? {}
-    const policy = volume.spec?.persistentVolumeReclaimPolicy
-    let released = volume
-    if (phase !== 'Released' && phase !== 'Failed') released = await this.#volumePhase(volume, 'Released')
-    if (policy !== 'Delete' || phase === 'Failed') return
-    const provisioner = volume.metadata.annotations?.[PROVISIONED_BY]
-    // Its driver deletes it.
-    if (provisioner !== undefined || volume.spec?.csi !== undefined) return
-    const message = `error getting deleter volume plugin for volume ${JSON.stringify(volume.metadata.name)}: no deletable volume plugin matched`
-    await this.#volumePhase(released, 'Failed', message)
-    this.#say(volume, 'Warning', 'VolumeFailedDelete', message)
-  }
-
-  async #volumePhase(volume: PersistentVolume, phase: string, message?: string): Promise<PersistentVolume> {
-    if (volume.status?.phase === phase) return volume
-    const lastPhaseTransitionTime = timestamp(this.#context.now())
-    return writeStatus(this.#context, PERSISTENT_VOLUMES, volume, { ...volume.status, phase, message, lastPhaseTransitionTime })
   }
 }

@@ -35,8 +35,15 @@ export function reaches({ spec }: PersistentVolume, node: Node): boolean {
   return required === undefined || matchesNodeTerms(required.nodeSelectorTerms, node)
 }
 
+function isBetter(volume: PersistentVolume, other: PersistentVolume, countModes: boolean): boolean {
+  const modes = ({ spec }: PersistentVolume) => new Set(spec?.accessModes).size
+  const more = countModes ? modes(volume) - modes(other) : 0
+  return more === 0 ? volumeSize(volume) < volumeSize(other) : more < 0
+}
+
 /**
- * The volume reserved for the claim, or the smallest available one that fits.
+ * The volume reserved for the claim, or the smallest available one that fits. Without a node, of those with the fewest access modes beyond
+ * what is asked for: others may need the rest.
  * @param node only volumes that this node can reach
  * @param reservedOnly for claims that wait for their first consumer
  */
@@ -56,13 +63,13 @@ export function findVolume(
   for (const volume of volumes) {
     if (volume.metadata.deletionTimestamp !== undefined || taken?.has(volume.metadata.name)) continue
     const enough = volumeSize(volume) >= size
-    if (!enough || !sameMode(volume, claim) || (node !== undefined && !reaches(volume, node))) continue
+    if (!enough || !sameMode(volume, claim) || (node === undefined ? !hasAccessModes(volume, claim) : !reaches(volume, node))) continue
     if (isReservedFor(volume, claim)) return volume
     if (reservedOnly || volume.spec?.claimRef !== undefined || volume.status?.phase !== 'Available') continue
     if (volumeClass(volume) !== wantedClass || !hasAccessModes(volume, claim)) continue
     if ((volume.spec?.volumeAttributesClassName ?? '') !== (claim.spec?.volumeAttributesClassName ?? '')) continue
     if (!isEmptySelector(selector) && !matches(selector, volume.metadata.labels)) continue
-    if (best === undefined || volumeSize(volume) < volumeSize(best)) best = volume
+    if (best === undefined || isBetter(volume, best, node === undefined)) best = volume
   }
   return best
 }

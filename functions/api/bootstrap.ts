@@ -24,12 +24,24 @@ export async function bootstrap(machinery: Machinery, options: BootstrapOptions,
   const key = objectKey(undefined, fingerprint(stages))
   if ((await machinery.store.get(MARKERS, key)) !== undefined) return
   for (const stage of stages) await inParallel(stage, seed => ensure(machinery, seed))
+  await ensure(machinery, tracking(machinery.now()))
   try {
     await machinery.store.create(MARKERS, key, { apiVersion: 'internal.zeroplane/v1', kind: 'Bootstrap', metadata: { name: key.slice(1) } })
   } catch (error) {
     if (!(error instanceof ExistsError)) throw error
   }
 }
+
+/** From this day on uses of tokens in Secrets are noted. */
+const tracking = (now: number): Seed => ({
+  resource: { group: '', resource: 'configmaps' },
+  object: {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'kube-system', name: 'kube-apiserver-legacy-service-account-token-tracking' },
+    data: { since: new Date(now).toISOString().slice(0, 10) },
+  } as KubeObject,
+})
 
 /** In stages: what is in a namespace comes after the namespaces. */
 function seeds({ registry }: Machinery, options: BootstrapOptions, roles: readonly ClusterRole[]): Seed[][] {

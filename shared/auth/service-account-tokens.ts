@@ -4,6 +4,7 @@ import type { UserInfo } from '../apimachinery/context.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import { objectKey } from '../apimachinery/types.ts'
 import type { Store } from '../store/types.ts'
+import { LEGACY_ISSUER } from './legacy-labels.ts'
 import type { SigningKey } from './signing-key.ts'
 import { type Authenticated, InvalidCredentialsError, type TokenAuthenticator } from './types.ts'
 
@@ -88,6 +89,11 @@ export class ServiceAccountTokens implements TokenAuthenticator {
         ...(warnAfter === undefined ? {} : { warnafter: now + warnAfter }),
       },
     }
+    return this.sign(claims)
+  }
+
+  /** A token that says this. */
+  sign(claims: object): string {
     const head = encode({ alg: 'RS256', kid: this.#key.id })
     const text = `${head}.${encode(claims)}`
     return `${text}.${sign('sha256', Buffer.from(text), this.#key.privateKey).toString('base64url')}`
@@ -96,9 +102,15 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   async authenticateToken(token: string, audiences: readonly string[]): Promise<Authenticated | undefined> {
     const claims = this.#claims(token)
     if (claims === undefined) return undefined
-    const good = audiences.filter(audience => claims.aud.includes(audience))
+    const isLegacy = claims.iss === LEGACY_ISSUER
+    const intended = isLegacy ? [this.issuer] : claims.aud
+    const good = audiences.filter(audience => intended.includes(audience))
     if (good.length === 0) {
-      throw new InvalidCredentialsError(`token audiences ${goList(claims.aud)} is invalid for the target audiences ${goList(audiences)}`)
+      throw new InvalidCredentialsError(`token audiences ${goList(intended)} is invalid for the target audiences ${goList(audiences)}`)
+    }
+    if (isLegacy) {
+      const { legacyUser } = await import('./legacy-tokens.ts')
+      return { user: await legacyUser(token, { ...claims }, this.#store, this.#now()), audiences: good }
     }
     const now = this.#now() / 1000
     if (claims.exp <= now) throw new InvalidCredentialsError('service account token has expired')
@@ -111,7 +123,7 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     const [head = '', body = '', signature = '', ...more] = token.split('.')
     if (signature === '' || more.length > 0) return undefined
     const claims = decode(body) as Claims | undefined
-    if (claims?.iss !== this.issuer) return undefined
+    if (claims?.iss !== this.issuer && claims?.iss !== LEGACY_ISSUER) return undefined
     const genuine = verify('sha256', Buffer.from(`${head}.${body}`), this.#key.publicKey, Buffer.from(signature, 'base64url'))
     // Node reads base64 that is not canonical; a token is only itself as it was written.
     const canonical = Buffer.from(signature, 'base64url').toString('base64url') === signature

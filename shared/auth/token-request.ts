@@ -6,8 +6,10 @@ import { formatTime, member } from '../apimachinery/objects.ts'
 import type { ActionCall } from '../apimachinery/resource.ts'
 import * as status from '../apimachinery/status-error.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
+import { legacyClaims } from './legacy-tokens.ts'
 import type { ServiceAccountTokens, TokenBinding } from './service-account-tokens.ts'
 import { TOKEN_REQUEST } from './token-action.ts'
+import { SYSTEM } from './types.ts'
 
 const GROUP = TOKEN_REQUEST.group
 const DEFAULT_SECONDS = 3600
@@ -46,24 +48,30 @@ export async function issueToken(
   const seconds = request.spec?.expirationSeconds ?? DEFAULT_SECONDS
   checkLifetime(seconds)
   const bound = await bindingOf(request, namespace, name, context)
-  const extended = seconds === LEGACY_SECONDS && bound?.kind === 'Pod' && audiences.every(audience => audience === tokens.issuer)
   const uid = account.metadata.uid ?? ''
-  const token = tokens.issue({
-    namespace,
-    name,
-    uid,
-    audiences,
-    lifetime: extended ? YEAR : seconds,
-    warnAfter: extended ? seconds : undefined,
-    bound,
-  })
-  return {
-    apiVersion: `${GROUP}/v1`,
-    kind: TOKEN_REQUEST.kind,
-    metadata: { name, namespace, uid, creationTimestamp: formatTime(context.now) },
-    spec: { audiences, expirationSeconds: seconds, boundObjectRef: request.spec?.boundObjectRef ?? null },
-    status: { token, expirationTimestamp: formatTime(context.now + seconds * 1000) },
-  } as KubeObject
+  const answer = (token: string): KubeObject =>
+    ({
+      apiVersion: `${GROUP}/v1`,
+      kind: TOKEN_REQUEST.kind,
+      metadata: { name, namespace, uid, creationTimestamp: formatTime(context.now) },
+      spec: { audiences, expirationSeconds: seconds, boundObjectRef: request.spec?.boundObjectRef ?? null },
+      status: { token, expirationTimestamp: formatTime(context.now + seconds * 1000) },
+    }) as KubeObject
+  // The controller that fills Secrets with tokens: these are of the older form, which is known by its Secret and has no end.
+  if (bound?.kind === 'Secret' && context.user.name === SYSTEM.name)
+    return answer(tokens.sign(legacyClaims({ namespace, name, uid, secret: bound.name })))
+  const extended = seconds === LEGACY_SECONDS && bound?.kind === 'Pod' && audiences.every(audience => audience === tokens.issuer)
+  return answer(
+    tokens.issue({
+      namespace,
+      name,
+      uid,
+      audiences,
+      lifetime: extended ? YEAR : seconds,
+      warnAfter: extended ? seconds : undefined,
+      bound,
+    }),
+  )
 }
 
 function checkLifetime(seconds: number): void {

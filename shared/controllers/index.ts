@@ -18,6 +18,7 @@ import { garbageCollector } from './garbagecollector.ts'
 import { type AutoscalerServices, horizontalPodAutoscaling } from './horizontalpodautoscaler.ts'
 import { noMetrics } from './hpa/metrics.ts'
 import { jobController } from './job.ts'
+import { legacyTokenCleaner } from './legacytokencleaner.ts'
 import { namespaceController } from './namespace.ts'
 import { nodeLifecycleController } from './nodelifecycle.ts'
 import { persistentVolumeBinder } from './persistentvolumebinder.ts'
@@ -60,6 +61,7 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
   garbageCollector,
   horizontalPodAutoscaling(autoscaler),
   jobController,
+  legacyTokenCleaner,
   namespaceController,
   nodeLifecycleController,
   persistentVolumeBinder,

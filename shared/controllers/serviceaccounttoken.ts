@@ -11,8 +11,6 @@ import { keyOf, splitName } from './watches.ts'
 const TYPE = 'kubernetes.io/service-account-token'
 const ACCOUNT = 'kubernetes.io/service-account.name'
 const ACCOUNT_UID = 'kubernetes.io/service-account.uid'
-/** These tokens end with their Secret, not by time. */
-const LIFETIME_S = 10 * 365 * 24 * 3600
 
 /** Config map with the certificate authority, in every namespace. */
 const AUTHORITY = 'kube-root-ca.crt'
@@ -65,7 +63,8 @@ async function fill(secret: Secret, account: ServiceAccount, { client, informer 
       apiVersion: 'authentication.k8s.io/v1',
       kind: 'TokenRequest',
       metadata: { name: '' },
-      spec: { audiences: [], expirationSeconds: LIFETIME_S, boundObjectRef: { apiVersion: 'v1', kind: 'Secret', name, uid } },
+      // For a Secret, and from here, it ends with the Secret, not by time.
+      spec: { audiences: [], boundObjectRef: { apiVersion: 'v1', kind: 'Secret', name, uid } },
     }
     const { status } = await client.act<KubeObject & { status: { token: string } }>(
       SERVICE_ACCOUNTS,

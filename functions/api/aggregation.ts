@@ -3,8 +3,8 @@
 import { createReader, type Machinery } from '../../shared/apimachinery/machinery.ts'
 import type { Elsewhere } from '../../shared/apimachinery/server/server.ts'
 
-/** Ours, and metrics-server's where somebody brings his own. */
-const REPLACEABLE = 'metrics.k8s.io'
+/** Ours, and somebody else's where an APIService names another: metrics-server's, or that of an adapter. */
+const REPLACEABLE = ['metrics.k8s.io', 'external.metrics.k8s.io']
 const API_SERVICES = { group: 'apiregistration.k8s.io', resource: 'apiservices' }
 
 export function aggregation({ store, registry, engines }: Machinery): Elsewhere {
@@ -22,7 +22,7 @@ export function aggregation({ store, registry, engines }: Machinery): Elsewhere 
     const { generation } = registry
     if (served.generation !== generation)
       served = { generation, groups: new Set([...registry.endpoints()].map(endpoint => endpoint.group)) }
-    return group !== REPLACEABLE && served.groups.has(group)
+    return !REPLACEABLE.includes(group) && served.groups.has(group)
   }
 
   return async ({ request, url, user }, local) => {

@@ -114,9 +114,12 @@ const GROUP_PRIORITY: Readonly<Record<string, number>> = {
   'flowcontrol.apiserver.k8s.io': 16100,
 }
 
+/** Of external metrics adapters bring the APIService with them, and charts cannot install what is there already. */
+const UNNAMED = ['apiregistration.k8s.io', 'external.metrics.k8s.io']
+
 function apiServices(registry: Registry): Seed[] {
   return discoveryGroups(registry)
-    .filter(({ group }) => group !== 'apiregistration.k8s.io')
+    .filter(({ group }) => !UNNAMED.includes(group))
     .flatMap(({ group, versions }) => {
       const sorted = versions.map(({ version }) => version).sort(compareVersions)
       return sorted.map(version =>

@@ -11,6 +11,7 @@
 // shared with everybody and must not be.
 import type { RequestContext } from './context.ts'
 import type { FieldError } from './field-error.ts'
+import type { Selector } from './label-selector.ts'
 import type { GroupVersionKind, KubeObject } from './types.ts'
 
 export interface ResourceDefinition<T extends KubeObject = KubeObject> {
@@ -54,6 +55,11 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
    * that is asked for. Selectors are applied to the answer. May throw a StatusError.
    */
   virtualList?(context: RequestContext, namespace: string, name?: string): Promise<readonly T[]>
+  /**
+   * A collection that is read as one document in a form of its own, by the label selector of the request (external metrics). Has
+   * `virtualList`, too, which answers nothing: there are no single objects.
+   */
+  document?(context: RequestContext, namespace: string, labels: Selector): Promise<object>
 
   prepareForCreate?(object: T, context: RequestContext): void
   prepareForUpdate?(object: T, old: T, context: RequestContext): void

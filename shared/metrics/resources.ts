@@ -1,4 +1,5 @@
-// metrics.k8s.io/v1beta1: what metrics-server serves, from what the agents report. Listed and got, never stored.
+// metrics.k8s.io/v1beta1: what metrics-server serves, from what the agents report. Listed and got, never stored. And the one metric of
+// external.metrics.k8s.io that needs no adapter.
 import type { Node, Pod } from '../api/core/v1.ts'
 import type { NodeMetrics, PodMetrics, Use } from '../api/metrics/v1beta1.ts'
 import type { ClusterRole } from '../api/rbac/v1.ts'
@@ -11,6 +12,8 @@ import { type ContainerUse, EVERYWHERE, type PodUsage, type UsageBook } from './
 
 const GROUP = 'metrics.k8s.io'
 const API_VERSION = `${GROUP}/v1beta1`
+export const EXTERNAL_GROUP = 'external.metrics.k8s.io'
+const WORK_QUEUE_MESSAGES = 'workqueue_messages'
 const PODS = { group: '', resource: 'pods' }
 const NODES = { group: '', resource: 'nodes' }
 
@@ -28,7 +31,10 @@ export const METRICS_READER: ClusterRole = {
     name: 'system:aggregated-metrics-reader',
     labels: Object.fromEntries(['admin', 'edit', 'view'].map(role => [`rbac.authorization.k8s.io/aggregate-to-${role}`, 'true'])),
   },
-  rules: [{ apiGroups: [GROUP], resources: ['pods', 'nodes'], verbs: ['get', 'list', 'watch'] }],
+  rules: [
+    { apiGroups: [GROUP], resources: ['pods', 'nodes'], verbs: ['get', 'list', 'watch'] },
+    { apiGroups: [EXTERNAL_GROUP], resources: [WORK_QUEUE_MESSAGES], verbs: ['get', 'list'] },
+  ],
 }
 
 export interface MetricsOptions {
@@ -38,7 +44,21 @@ export interface MetricsOptions {
 
 export function metricsResources(options: MetricsOptions): readonly ResourceDefinition[] {
   const figures = (context: RequestContext, namespace: string) => figuresOf(options, context, namespace)
-  return [podMetrics(options.book, figures), nodeMetrics(figures)]
+  return [podMetrics(options.book, figures), nodeMetrics(figures), workQueueMessages]
+}
+
+/** Who asks is rare: what answers is loaded then. */
+const workQueueMessages: ResourceDefinition = {
+  group: EXTERNAL_GROUP,
+  resource: WORK_QUEUE_MESSAGES,
+  singular: '',
+  kind: 'ExternalMetricValueList',
+  listKind: 'ExternalMetricValueList',
+  namespaced: true,
+  verbs: ['get'],
+  versions: [{ version: 'v1beta1', storage: true, schema: 'io.k8s.metrics.pkg.apis.external_metrics.v1beta1.ExternalMetricValueList' }],
+  virtualList: async () => [],
+  document: async (context, namespace, labels) => (await import('./external.ts')).messagesDocument(context, namespace, labels),
 }
 
 type Figures = (context: RequestContext, namespace: string) => Promise<ReadonlyMap<string, PodUsage>>

@@ -83,6 +83,7 @@ const groupId = (group: string) => (group === '' ? 'core' : group.replace(/\.k8s
 
 /** All that is served under one endpoint. */
 export function routesOf(endpoint: Endpoint): Route[] {
+  if (endpoint.definition.document !== undefined) return []
   const {
     definition,
     group,

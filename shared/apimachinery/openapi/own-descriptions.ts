@@ -3,6 +3,7 @@ import type { Descriptions } from './descriptions.ts'
 
 const V1ALPHA1 = 'dev.zeroplane.v1alpha1'
 const METRICS = 'io.k8s.metrics.pkg.apis.metrics.v1beta1'
+const EXTERNAL = 'io.k8s.metrics.pkg.apis.external_metrics.v1beta1'
 
 const WINDOW = {
   timestamp: 'End of the time span in which the use was measured.',
@@ -48,6 +49,20 @@ export const OWN_DESCRIPTIONS: Descriptions = {
       observedGeneration: 'Generation of the spec that the queue was last set up for.',
       conditions: 'Ready: the queue exists, with the settings of the spec.',
     },
+  ],
+  [`${EXTERNAL}.ExternalMetricValue`]: [
+    'ExternalMetricValue is a number that is of no object of the cluster.',
+    {
+      metricName: 'Name of the metric.',
+      metricLabels: 'Labels by which numbers of one metric are told apart.',
+      timestamp: 'When it was read.',
+      window: 'Seconds over which it was measured, for rates.',
+      value: 'The number.',
+    },
+  ],
+  [`${EXTERNAL}.ExternalMetricValueList`]: [
+    'ExternalMetricValueList is the numbers of one metric.',
+    { items: 'The numbers, one for each set of labels.' },
   ],
   [`${METRICS}.NodeMetrics`]: [
     'NodeMetrics is what the pods of a node use.',

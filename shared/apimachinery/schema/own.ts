@@ -13,4 +13,7 @@ NodeMetrics!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;timestamp:t !R#
 NodeMetricsList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@NodeMetrics !R#2
 PodMetrics!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;timestamp:t !R#2;window:D !R#3;containers:[@ContainerMetrics !R#4
 PodMetricsList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@PodMetrics !R#2`,
+  'external_metrics/v1beta1': `external.metrics.k8s.io/v1beta1
+ExternalMetricValue!:kind:s;apiVersion:s;metricName:s !R#1;metricLabels:{s !R#2;timestamp:t !R#3;window:l #4;value:q !R#5
+ExternalMetricValueList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@ExternalMetricValue !R#2`,
 }

@@ -14,6 +14,7 @@ const PREFIXES: Readonly<Record<string, string>> = {
   apiextensions: 'io.k8s.apiextensions-apiserver.pkg.apis.',
   apiregistration: 'io.k8s.kube-aggregator.pkg.apis.',
   metrics: 'io.k8s.metrics.pkg.apis.',
+  external_metrics: 'io.k8s.metrics.pkg.apis.',
   zeroplane: 'dev.',
 }
 

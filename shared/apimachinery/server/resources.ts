@@ -5,7 +5,7 @@ import type { Endpoint } from '../registry.ts'
 import { checkAccept, customPatchType, negotiate, noExport, patchType, STREAMS, SUPPORTED } from '../request/negotiation.ts'
 import { parseListOptions } from '../request/options.ts'
 import { ALL_VERBS, type Verb } from '../resource.ts'
-import { answerList, answerText } from '../response/respond.ts'
+import { answerList, answerPlain, answerText } from '../response/respond.ts'
 import { answerWatch } from '../response/watch-stream.ts'
 import * as status from '../status-error.ts'
 import { listObjects, selectionOf } from '../verbs/list.ts'
@@ -61,7 +61,7 @@ function checkMethod({ request, info }: ResourceRequest, { endpoint, namespace }
   let verb: Verb | undefined
   if (info.watchPrefix) verb = method === 'GET' ? 'watch' : undefined
   else if (info.named) verb = ({ GET: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' } as const)[method]
-  else if (method === 'GET') verb = 'list'
+  else if (method === 'GET') verb = definition.document === undefined ? 'list' : 'get'
   else if (!definition.namespaced || namespace !== '') verb = ({ POST: 'create', DELETE: 'deletecollection' } as const)[method]
   if (definition.custom && !info.named && (method === 'PUT' || method === 'PATCH')) throw status.badRequest('name must be provided')
   if (verb === undefined || !verbs.includes(verb)) throw status.badMethod()
@@ -110,6 +110,10 @@ async function list(call: ResourceRequest, target: Target): Promise<Response> {
     call.request.signal.addEventListener('abort', abort)
     const events = await watchObjects(machinery, target, options, controller.signal, responder.now + limit)
     return answerWatch(responder, negotiated, events, target.endpoint, () => machinery.now(), abort)
+  }
+  if (definition.document !== undefined) {
+    const document = await definition.document(contextOf(call), target.namespace, options.labels)
+    return answerPlain(responder, negotiate(call.request, query), 200, document)
   }
   const negotiated = negotiate(call.request, query, { ...TRANSFORMS, custom: definition.custom })
   if (definition.virtualList !== undefined) {

@@ -3,7 +3,10 @@ import { Environment } from '@marcbachmann/cel-js'
 import { registerAuthorizer } from './libraries/authorizer.ts'
 import { registerFormats } from './libraries/format.ts'
 import { registerLists } from './libraries/lists.ts'
+import { registerLiterals } from './libraries/literals.ts'
 import { registerNetwork } from './libraries/network.ts'
+import { registerOptionals } from './libraries/optionals.ts'
+import { constructPatchType, registerPatchTypes } from './libraries/patches.ts'
 import { registerQuantities } from './libraries/quantity.ts'
 import { registerStrings } from './libraries/strings.ts'
 import { registerUrls } from './libraries/url.ts'
@@ -25,14 +28,17 @@ function standard(unlistedVariablesAreDyn: boolean): Environment {
     registerNetwork,
     registerFormats,
     registerAuthorizer,
+    registerOptionals,
   ])
     register(environment)
+  registerLiterals(environment, constructPatchType)
   return environment
 }
 
 let checking: Environment | undefined
 let evaluating: Environment | undefined
 let withOptionalOld: Environment | undefined
+let evaluatingPatches: Environment | undefined
 
 /** One of its own, to declare variables in. */
 export function checkingEnvironment(): Environment {
@@ -50,6 +56,22 @@ export function evaluatingEnvironment(): Environment {
 export function optionalOldEnvironment(): Environment {
   withOptionalOld ??= standard(true).registerVariable('oldSelf', 'optional<dyn>')
   return withOptionalOld
+}
+
+/** The same for expressions that make patches. */
+export function evaluatingPatchEnvironment(): Environment {
+  if (evaluatingPatches === undefined) {
+    evaluatingPatches = standard(true)
+    registerPatchTypes(evaluatingPatches)
+  }
+  return evaluatingPatches
+}
+
+/** An environment to check an expression in that makes patches of these types. The given one cannot be changed any more. */
+export function withPatchTypes(environment: Environment, types: Iterable<string>): Environment {
+  const own = environment.clone()
+  registerPatchTypes(own, types)
+  return own
 }
 
 /** "1h30m" as CEL's duration; undefined when it is none. */

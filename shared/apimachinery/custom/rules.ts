@@ -71,7 +71,7 @@ function broken(
   }
   const at = field === '' ? '<nil>' : field
   try {
-    if (compile(rule.rule, rule.optionalOldSelf === true).evaluate(variables) === true) return undefined
+    if (compile(rule.rule, rule.optionalOldSelf === true ? 'optionalOld' : 'any').evaluate(variables) === true) return undefined
   } catch (error) {
     if (!(error instanceof CelError)) throw error
     const what = rule.message ? rule.message.trim() : `evaluating rule: ${rule.rule.trim()}`
@@ -105,7 +105,7 @@ function messageOf({ rule, message, messageExpression, optionalOldSelf }: Rule, 
 /** Undefined when it makes no good message. */
 export function evaluateMessage(expression: string, variables: Variables, optionalOld = false): string | undefined {
   try {
-    const value = compile(expression, optionalOld).evaluate(variables)
+    const value = compile(expression, optionalOld ? 'optionalOld' : 'any').evaluate(variables)
     if (typeof value !== 'string') return undefined
     const text = value.trim()
     return text === '' || text.includes('\n') || Buffer.byteLength(text) > MOST_MESSAGE ? undefined : text

@@ -19,9 +19,12 @@ export type Ask = (question: Question) => Promise<{ readonly allowed: boolean; r
 export class CelAuthorizer {
   readonly ask: Ask
   readonly account: Question['serviceAccount']
-  constructor(ask: Ask, account?: Question['serviceAccount']) {
+  /** About what the request itself is for. */
+  readonly requestResource: ResourceCheck | undefined
+  constructor(ask: Ask, account?: Question['serviceAccount'], request?: Part) {
     this.ask = ask
     this.account = account
+    this.requestResource = request && new ResourceCheck(this, request)
   }
 }
 

@@ -43,11 +43,12 @@ export async function createObject(machinery: Machinery, target: Target, object:
 
 /** The second half of a creation, also of one by PUT or apply: `object` is of the storage version and has its managed fields. */
 export async function storeNew(machinery: Machinery, target: Target, object: KubeObject, context: RequestContext): Promise<KubeObject> {
+  await machinery.admission.mutate(attributesOf(target, object, context))
+  // Admission may have put other metadata in place of what came.
   const { metadata } = object
   const generated = metadata.generateName !== undefined && metadata.generateName !== ''
   const attempts = generated && !metadata.name ? GENERATE_ATTEMPTS : 1
   const prefix = metadata.generateName ?? ''
-  await machinery.admission.mutate(attributesOf(target, object, context))
   for (let attempt = 1; ; attempt++) {
     fillSystemFields(metadata, context.now)
     if (attempts > 1) metadata.name = generateName(prefix)

@@ -318,4 +318,43 @@ describe('versions of 2018', () => {
     expect((await api.send('PUT', `${EXTENSIONS}/deployments/d/scale`, today)).code).toBe(200)
     expect((await api.send('PUT', `${APPS}/deployments/d/scale`, scale)).code).toBe(400)
   })
+
+  it('reads the subjects of rbac.authorization.k8s.io/v1alpha1', async () => {
+    const rbac = (version: string) => `/apis/rbac.authorization.k8s.io/${version}/namespaces/default/rolebindings`
+    const subjects = [
+      { kind: 'User', name: '*' },
+      { kind: 'User', name: 'jane' },
+      { kind: 'ServiceAccount', name: 'robot', namespace: 'default' },
+    ]
+    const created = await api.send('POST', rbac('v1alpha1'), { metadata: { name: 'b' }, subjects, roleRef: { kind: 'Role', name: 'r' } })
+    const group = 'rbac.authorization.k8s.io'
+    expect(created).toMatchObject({
+      code: 201,
+      body: {
+        subjects: [
+          { kind: 'Group', name: 'system:authenticated', apiVersion: `${group}/v1alpha1` },
+          { kind: 'User', name: 'jane', apiVersion: `${group}/v1alpha1` },
+          { kind: 'ServiceAccount', name: 'robot', namespace: 'default', apiVersion: 'v1' },
+        ],
+        roleRef: { apiGroup: group, kind: 'Role', name: 'r' },
+      },
+    })
+    expect((await api.send('GET', `${rbac('v1')}/b`)).body.subjects).toEqual([
+      { kind: 'Group', name: 'system:authenticated', apiGroup: group },
+      { kind: 'User', name: 'jane', apiGroup: group },
+      { kind: 'ServiceAccount', name: 'robot', namespace: 'default' },
+    ])
+  })
+
+  it('serves admission policies in the versions that they came in', async () => {
+    const path = (version: string) => `/apis/admissionregistration.k8s.io/${version}/mutatingadmissionpolicies`
+    const resourceRules = [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }]
+    const mutations = [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{}' } }]
+    const spec = { matchConstraints: { resourceRules }, reinvocationPolicy: 'Never', mutations }
+    for (const version of ['v1beta1', 'v1alpha1']) {
+      const { code, body } = await api.send('POST', path(version), { metadata: { name: version }, spec })
+      expect([code, body.apiVersion, body.spec.failurePolicy]).toEqual([201, `admissionregistration.k8s.io/${version}`, 'Fail'])
+    }
+    expect((await api.send('GET', path('v1'))).body.items).toHaveLength(2)
+  })
 })

@@ -10,19 +10,28 @@ import { conditionErrors, ruleErrors } from './rules.ts'
 
 const KNOWN_VERSIONS = ['v1', 'v1beta1']
 const EFFECTS = ['None', 'NoneOnDryRun']
+const ALL_EFFECTS = [...EFFECTS, 'Some', 'Unknown']
 
-export function webhookErrors(webhooks: readonly (ValidatingWebhook | MutatingWebhook)[] | undefined): FieldError[] {
+interface Configuration {
+  readonly webhooks?: readonly (ValidatingWebhook | MutatingWebhook)[]
+}
+
+/** v1beta1 took more, and what it took may stay. `apiVersion`: that of the request. */
+export function webhookErrors({ webhooks = [] }: Configuration, apiVersion?: string, old: Configuration = {}): FieldError[] {
+  const isBeta = apiVersion?.endsWith('/v1beta1') ?? false
+  const hadEffects = (old.webhooks ?? []).some(({ sideEffects }) => sideEffects !== undefined && !EFFECTS.includes(sideEffects))
+  const effects = isBeta || hadEffects ? ALL_EFFECTS : EFFECTS
   const seen = new Set<string>()
-  return (webhooks ?? []).flatMap((hook, i) => {
+  return webhooks.flatMap((hook, i) => {
     const at = `webhooks[${i}]`
-    const errors = oneErrors(hook, at)
-    if (seen.has(hook.name)) errors.push(duplicate(`${at}.name`, hook.name))
+    const errors = oneErrors(hook, at, effects)
+    if (seen.has(hook.name) && !isBeta) errors.push(duplicate(`${at}.name`, hook.name))
     seen.add(hook.name)
     return errors
   })
 }
 
-function oneErrors(hook: ValidatingWebhook | MutatingWebhook, at: string): FieldError[] {
+function oneErrors(hook: ValidatingWebhook | MutatingWebhook, at: string, effects: readonly string[]): FieldError[] {
   const errors: FieldError[] = []
   const oneOf = (value: string | undefined, name: string, values: readonly string[]) => {
     if (value !== undefined && !values.includes(value)) errors.push(notSupported(`${at}.${name}`, value, values))
@@ -32,8 +41,8 @@ function oneErrors(hook: ValidatingWebhook | MutatingWebhook, at: string): Field
   oneOf(hook.failurePolicy, 'failurePolicy', ['Fail', 'Ignore'])
   oneOf(hook.matchPolicy, 'matchPolicy', ['Equivalent', 'Exact'])
   if (hook.sideEffects === undefined || (hook.sideEffects as string) === '') {
-    errors.push(required(`${at}.sideEffects`, `must specify one of ${EFFECTS.join(', ')}`))
-  } else oneOf(hook.sideEffects, 'sideEffects', EFFECTS)
+    errors.push(required(`${at}.sideEffects`, `must specify one of ${effects.join(', ')}`))
+  } else oneOf(hook.sideEffects, 'sideEffects', effects)
   const { timeoutSeconds, namespaceSelector, objectSelector, clientConfig } = hook
   if (timeoutSeconds !== undefined && (timeoutSeconds < 1 || timeoutSeconds > 30)) {
     errors.push(invalid(`${at}.timeoutSeconds`, timeoutSeconds, 'the timeout value must be between 1 and 30 seconds'))

@@ -9,6 +9,8 @@ import { DISRUPTION_BUDGETS } from './disruption-budget.ts'
 import { ENDPOINT_SLICES } from './endpoint-slice.ts'
 import { autoscalers } from './horizontal-pod-autoscaler.ts'
 import { INGRESSES } from './ingress.ts'
+import { ROLE_BINDINGS } from './role-binding.ts'
+import { WEBHOOK_CONFIGURATIONS } from './webhook-configuration.ts'
 import { rollbackAction, WORKLOADS } from './workloads.ts'
 
 interface Renamed {
@@ -19,6 +21,10 @@ interface Renamed {
   readonly since: string
   readonly until: string
 }
+
+const MUTATING_POLICIES = ['mutatingadmissionpolicies', 'mutatingadmissionpolicybindings'].map(
+  name => `admissionregistration.k8s.io/${name}`,
+)
 
 /** These versions have the shape of v1. */
 const SAME_SHAPE: readonly Renamed[] = [
@@ -31,10 +37,23 @@ const SAME_SHAPE: readonly Renamed[] = [
     until: '1.22',
   },
   {
+    collections: ['roles', 'clusterroles'].map(name => `rbac.authorization.k8s.io/${name}`),
+    version: 'v1alpha1',
+    since: '1.17',
+    until: '1.22',
+  },
+  {
     collections: ['storageclasses', 'volumeattachments', 'csidrivers', 'csinodes'].map(name => `storage.k8s.io/${name}`),
     since: '1.19',
     until: '1.22',
   },
+  {
+    collections: ['validatingadmissionpolicies', 'validatingadmissionpolicybindings'].map(name => `admissionregistration.k8s.io/${name}`),
+    since: '1.31',
+    until: '1.34',
+  },
+  { collections: MUTATING_POLICIES, since: '1.37', until: '1.40' },
+  { collections: MUTATING_POLICIES, version: 'v1alpha1', since: '1.35', until: '1.38' },
   { collections: ['storage.k8s.io/csistoragecapacities'], since: '1.24', until: '1.27' },
   { collections: ['coordination.k8s.io/leases'], since: '1.19', until: '1.22' },
   { collections: ['scheduling.k8s.io/priorityclasses'], since: '1.14', until: '1.22' },
@@ -49,6 +68,8 @@ const SAME_SHAPE: readonly Renamed[] = [
 const SPECIAL: Readonly<Record<string, readonly VersionDefinition[]>> = {
   ...WORKLOADS,
   ...ACCESS_REVIEWS,
+  ...ROLE_BINDINGS,
+  ...WEBHOOK_CONFIGURATIONS,
   'apiextensions.k8s.io/customresourcedefinitions': CUSTOM_RESOURCES,
   'certificates.k8s.io/certificatesigningrequests': CERTIFICATE_REQUESTS,
   'discovery.k8s.io/endpointslices': ENDPOINT_SLICES,

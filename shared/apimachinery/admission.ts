@@ -5,6 +5,17 @@ import type { KubeObject } from './types.ts'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
+/**
+ * The mutations of one request. Where one of those that users configured changed the object, all plugins look at it once more: the
+ * built-in ones as ever, the others where they asked for it (k8s.io/apiserver/pkg/admission/reinvocation.go).
+ */
+export interface Rounds {
+  isSecond: boolean
+  wantsSecond: boolean
+  /** What plugins keep from the first round for the second, by their name. */
+  readonly memory: Map<string, unknown>
+}
+
 export interface Attributes {
   readonly operation: Operation
   readonly endpoint: Endpoint
@@ -17,6 +28,8 @@ export interface Attributes {
   /** Shared: must not be changed. Absent for CREATE. */
   readonly old?: KubeObject
   readonly context: RequestContext
+  /** While plugins mutate. */
+  readonly rounds?: Rounds
 }
 
 export interface AdmissionPlugin {
@@ -38,6 +51,14 @@ export class AdmissionChain {
   }
 
   async mutate(attributes: Attributes): Promise<void> {
+    const rounds: Rounds = { isSecond: false, wantsSecond: false, memory: new Map() }
+    await this.#mutate({ ...attributes, rounds })
+    if (!rounds.wantsSecond) return
+    rounds.isSecond = true
+    await this.#mutate({ ...attributes, rounds })
+  }
+
+  async #mutate(attributes: Attributes): Promise<void> {
     for (const plugin of this.#mutating) {
       const pending = plugin.mutate?.(attributes)
       if (pending !== undefined) await pending

@@ -1,8 +1,11 @@
 import type { MutatingAdmissionPolicyBinding } from '../api/admissionregistration/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
 import { defaultMatch } from './admission-defaults.ts'
+import { lazyRules } from './admission-registration/lazy.ts'
 import { columns, since, UNSET } from './printers/text.ts'
 import { specChanged } from './strategy.ts'
+
+const rules = lazyRules(() => import('./admission-registration/mutating-policy.ts'))
 
 export default defineResource<MutatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io',
@@ -22,6 +25,9 @@ export default defineResource<MutatingAdmissionPolicyBinding>({
       },
     },
   ],
+  load: rules.load,
+  validate: binding => rules.loaded().mutatingBindingErrors(binding),
+  validateUpdate: binding => rules.loaded().mutatingBindingErrors(binding),
   generation: specChanged,
   columns: columns('Name, PolicyName, ParamRef, Age'),
   cells: ({ metadata, spec }, now) => {

@@ -5,7 +5,7 @@ import { lazyRules } from './admission-registration/lazy.ts'
 import { columns, since, UNSET } from './printers/text.ts'
 import { specChanged } from './strategy.ts'
 
-const rules = lazyRules(() => import('./admission-registration/policy.ts'))
+const rules = lazyRules(() => import('./admission-registration/mutating-policy.ts'))
 
 export default defineResource<MutatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',

@@ -17,6 +17,8 @@ const address = Object.values(networkInterfaces())
 const folder = mkdtempSync(join(tmpdir(), 'zeroplane-webhooks-'))
 
 interface Review {
+  readonly kind: string
+  readonly apiVersion: string
   readonly request: {
     readonly uid: string
     readonly operation: string
@@ -47,10 +49,10 @@ beforeAll(async () => {
     const review = JSON.parse(text) as Review
     calls.push(`${path} ${review.request.operation}`)
     const answer = answers[path]?.(review)
-    const body =
-      answer === undefined
-        ? undefined
-        : { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', response: { uid: review.request.uid, ...answer } }
+    const { apiVersion, kind } = review
+    // Webhooks of v1beta1 need not repeat the uid.
+    const uid = apiVersion.endsWith('/v1beta1') ? {} : { uid: review.request.uid }
+    const body = answer === undefined ? undefined : { kind, apiVersion, response: { ...uid, ...answer } }
     response.writeHead(body === undefined ? 500 : 200, { 'content-type': 'application/json' })
     response.end(body === undefined ? 'broken' : JSON.stringify(body))
   })
@@ -169,6 +171,7 @@ describe('a mutating webhook', () => {
     await configure('mutating', hook('/label', { reinvocationPolicy: 'IfNeeded' }), hook('/data'))
     const { code, body } = await create('m')
     expect([code, body.metadata.labels, body.data]).toEqual([201, { count: '2' }, { from: 'webhook' }])
+    expect(body.metadata).toMatchObject({ uid: expect.any(String), creationTimestamp: expect.any(String) })
     expect(calls).toEqual(['/label CREATE', '/data CREATE', '/label CREATE'])
   })
 
@@ -182,5 +185,77 @@ describe('a mutating webhook', () => {
     await create('yes', { metadata: { name: 'yes', labels: { ask: 'me' } } })
     await api.send('DELETE', `${CONFIGURATIONS}/mutatingwebhookconfigurations/h`)
     expect(calls).toEqual(['/any CREATE'])
+  })
+
+  it('sees what policies made of the object, and calls them again where they ask for it', async () => {
+    const seen: unknown[] = []
+    answers['/label'] = ({ request }) => {
+      seen.push(request.object?.metadata.labels)
+      return patch({ op: 'add', path: '/metadata/labels/webhook', value: 'x' })
+    }
+    await configure('mutating', hook('/label'))
+    const resourceRules = [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['*'], resources: ['configmaps'] }]
+    const expression = "Object{metadata: Object.metadata{labels: {'policy': string(size(object.?metadata.labels.orValue({})))}}}"
+    const mutations = [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression } }]
+    const spec = { matchConstraints: { resourceRules }, reinvocationPolicy: 'IfNeeded', mutations }
+    expect(await api.send('POST', `${CONFIGURATIONS}/mutatingadmissionpolicies`, { metadata: { name: 'p' }, spec })).toMatchObject({
+      code: 201,
+    })
+    await api.send('POST', `${CONFIGURATIONS}/mutatingadmissionpolicybindings`, { metadata: { name: 'p' }, spec: { policyName: 'p' } })
+    const { code, body } = await create('m')
+    expect([code, body.metadata.labels, seen]).toEqual([201, { policy: '2', webhook: 'x' }, [{ policy: '0' }]])
+  })
+})
+
+describe('a webhook of admissionregistration.k8s.io/v1beta1', () => {
+  const OLD = '/apis/admissionregistration.k8s.io/v1beta1/validatingwebhookconfigurations'
+  const old = (path: string) => {
+    const { name, clientConfig, rules } = hook(path)
+    return { metadata: { name: 'h' }, webhooks: [{ name, clientConfig, rules }] }
+  }
+  beforeEach(async () => {
+    api = await startApi({ legacy: true })
+  })
+
+  it('has the defaults of its time, in either version', async () => {
+    const created = await api.send('POST', OLD, old('/check'))
+    const defaults = {
+      failurePolicy: 'Ignore',
+      matchPolicy: 'Exact',
+      sideEffects: 'Unknown',
+      timeoutSeconds: 30,
+      admissionReviewVersions: ['v1beta1'],
+    }
+    expect(created).toMatchObject({
+      code: 201,
+      warning: expect.stringContaining(
+        'is deprecated in v1.16+, unavailable in v1.22+; use admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration',
+      ),
+      body: { apiVersion: 'admissionregistration.k8s.io/v1beta1', webhooks: [defaults] },
+    })
+    const path = `${CONFIGURATIONS}/validatingwebhookconfigurations/h`
+    expect(await api.send('GET', path)).toMatchObject({ code: 200, body: { webhooks: [defaults] } })
+    // What v1beta1 took may stay when somebody changes the rest; new ones may not be so.
+    expect(await api.send('PATCH', path, { metadata: { labels: { a: 'b' } } }, 'application/merge-patch+json')).toMatchObject({ code: 200 })
+    const fresh = { ...created.body, metadata: { name: 'i' }, apiVersion: 'admissionregistration.k8s.io/v1' }
+    expect((await api.send('POST', `${CONFIGURATIONS}/validatingwebhookconfigurations`, fresh)).body.message).toContain(
+      'webhooks[0].sideEffects: Unsupported value: "Unknown": supported values: "None", "NoneOnDryRun"',
+    )
+  })
+
+  it('is asked in v1beta1, and not at all when a dry run could have effects', async () => {
+    const versions: string[] = []
+    answers['/check'] = ({ apiVersion }) => {
+      versions.push(apiVersion)
+      return { allowed: false, status: { message: 'no' } }
+    }
+    await api.send('POST', OLD, old('/check'))
+    expect(await create('m')).toMatchObject({ code: 400, body: { message: expect.stringContaining('denied the request: no') } })
+    expect(versions).toEqual(['admission.k8s.io/v1beta1'])
+    expect(await api.send('POST', `${MAPS}?dryRun=All`, { metadata: { name: 'm' } })).toMatchObject({
+      code: 400,
+      body: { reason: 'BadRequest', message: 'admission webhook "check.hooks.example" does not support dry run' },
+    })
+    expect(calls).toHaveLength(1)
   })
 })

@@ -32,9 +32,14 @@ export function dynamicAdmission({ store, registry, engines, authorizer, now }: 
   const services = { sources, authorizer, engines }
   return {
     mutating: {
-      name: 'MutatingAdmissionWebhook',
+      name: 'MutatingAdmissionPolicy',
       async mutate(attributes) {
-        if (!(await concerns(attributes)) || !sources.has('mutatingwebhookconfigurations')) return
+        if (!(await concerns(attributes))) return
+        if (sources.has('mutatingadmissionpolicybindings') && sources.has('mutatingadmissionpolicies')) {
+          const { mutateByPolicies } = await import('./mutating-policies.ts')
+          await mutateByPolicies(attributes, services, registry)
+        }
+        if (!sources.has('mutatingwebhookconfigurations')) return
         const { mutateByWebhooks } = await import('./webhooks.ts')
         await mutateByWebhooks(attributes, services)
       },

@@ -11,6 +11,8 @@ const RESOURCES = [
   'validatingadmissionpolicybindings',
   'validatingwebhookconfigurations',
   'mutatingwebhookconfigurations',
+  'mutatingadmissionpolicies',
+  'mutatingadmissionpolicybindings',
 ] as const
 type Resource = (typeof RESOURCES)[number]
 
@@ -41,9 +43,11 @@ export class Sources {
       'validatingadmissionpolicybindings',
       'validatingwebhookconfigurations',
       'mutatingwebhookconfigurations',
+      'mutatingadmissionpolicybindings',
     ]
     await Promise.all(first.map(known))
     if (this.has('validatingadmissionpolicybindings')) await known('validatingadmissionpolicies')
+    if (this.has('mutatingadmissionpolicybindings')) await known('mutatingadmissionpolicies')
     this.#freshAt = now
   }
 

@@ -1,6 +1,7 @@
 // Expressions of policies and webhooks, compiled when they are written.
-import { checkingEnvironment } from '../../apimachinery/cel/environment.ts'
-import { check } from '../../apimachinery/cel/expression.ts'
+import { checkingEnvironment, withPatchTypes } from '../../apimachinery/cel/environment.ts'
+import { check, typeText } from '../../apimachinery/cel/expression.ts'
+import { rewrite } from '../../apimachinery/cel/rewrite.ts'
 import { type FieldError, invalid, required } from '../../apimachinery/field-error.ts'
 
 export type Environment = ReturnType<typeof checkingEnvironment>
@@ -25,7 +26,19 @@ export function expressionErrors(
   if (text === undefined || text.trim() === '') return [required(field, missing)]
   const { type, problem } = check(text, environment)
   if (problem !== undefined) return [invalid(field, text, `compilation failed: ${problem}`)]
-  return types.includes(type) || type === 'dyn' ? [] : [invalid(field, text, `must evaluate to ${types.join(' or ')} but got ${type}`)]
+  if (types.includes(type) || type === 'dyn') return []
+  const wanted = [...new Set(types.map(typeText))]
+  const shown = wanted.length === 1 ? wanted[0] : `one of [${wanted.join(' ')}]`
+  return [invalid(field, text, `must evaluate to ${shown} but got ${typeText(type)}`)]
+}
+
+/** `makes`: the type that it must have, as the interpreter writes it. Of a patch all is known but what stands in it. */
+export function patchErrors(text: string | undefined, field: string, environment: Environment, makes: string): FieldError[] {
+  const expression = text?.trim() ?? ''
+  if (expression === '') return [required(field)]
+  const { type, problem } = check(expression, withPatchTypes(environment, rewrite(expression).types))
+  if (problem !== undefined) return [invalid(field, expression, `compilation failed: ${problem}`)]
+  return type === makes ? [] : [invalid(field, expression, `must evaluate to ${typeText(makes)} but got ${typeText(type)}`)]
 }
 
 export const typeOfExpression = (text: string, environment: Environment): string => check(text, environment).type

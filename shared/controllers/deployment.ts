@@ -13,11 +13,10 @@ import {
   newSetAnnotations,
   nextRevision,
   REVISION,
-  ROLLBACK_TO,
   revisionOf,
   sizeAnnotations,
 } from './deployment/revisions.ts'
-import { rollbackTo } from './deployment/rollback.ts'
+import { rollBack, rollbackRevision } from './deployment/rollback.ts'
 import { isScaling, newSetSize, type PodCounts, rollingStep, type Sizes, scaleSizes, sizeOf } from './deployment/scaling.ts'
 import { condition, countedStatus, deadlineOf, isComplete, pausedConditions, rolloutStatus } from './deployment/status.ts'
 import { equal } from './equality.ts'
@@ -27,7 +26,7 @@ import { isNamespaceTerminating, messageOf } from './replicas.ts'
 import { isEmptySelector, matches } from './selectors.ts'
 import { compact } from './status.ts'
 import { requeueAt } from './time.ts'
-import type { Controller, ControllerContext, Outcome } from './types.ts'
+import { type Controller, type ControllerContext, type Outcome, told } from './types.ts'
 import { keyOf, own, owned, splitName } from './watches.ts'
 
 async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
@@ -91,14 +90,15 @@ class Sync {
     if (metadata.deletionTimestamp !== undefined) return this.#tell(this.#split(sets))
 
     this.#setConditions(pausedConditions(this.#deployment, this.#context.now()))
-    if (!spec.paused && metadata.annotations?.[ROLLBACK_TO] !== undefined) return rollbackTo(this.#deployment, sets, this.#context)
+    const wanted = rollbackRevision(this.#deployment)
+    if (!spec.paused && wanted !== undefined) return rollBack(this.#deployment, wanted, sets, this.#context)
     if (spec.paused || isScaling(this.#deployment, sets)) return this.#rescale(await this.#existing(sets))
     return isRolling(this.#deployment) ? this.#roll(sets) : this.#recreate(sets)
   }
 
   async #rescale(sets: Sets): Promise<Outcome | undefined> {
     const sized = await this.#scale(sets, scaleSizes(this.#deployment, sets.fresh, sets.old))
-    if (this.#deployment.spec.paused) await this.#cleanUp(sized.old)
+    if (this.#deployment.spec.paused && rollbackRevision(this.#deployment) === undefined) await this.#cleanUp(sized.old)
     return this.#tell(sized)
   }
 
@@ -106,19 +106,19 @@ class Sync {
     const sets = await this.#existingOrNew(all)
     if (sets === undefined) return undefined
     const steps = rollingStep(this.#deployment, sets.fresh!, sets.old, await this.#podCounts())
-    if (steps.size === 0) await this.#cleanUpWhenComplete(sets.old)
+    if (steps.length === 0) await this.#cleanUpWhenComplete(sets.old)
     return this.#tellRollout(await this.#scale(sets, steps))
   }
 
   async #recreate(all: readonly ReplicaSet[]): Promise<Outcome | undefined> {
     const before = await this.#existing(all)
-    const down = new Map(before.old.filter(set => sizeOf(set) > 0).map(set => [set, 0]))
-    if (down.size > 0) return this.#tellRollout(await this.#scale(before, down))
+    const down: Sizes = before.old.filter(set => sizeOf(set) > 0).map(set => [set, 0])
+    if (down.length > 0) return this.#tellRollout(await this.#scale(before, down))
     if (await this.#oldPodsLeft(before.old)) return this.#tellRollout(before)
     const sets = await this.#existingOrNew(all)
     if (sets === undefined) return undefined
     const wanted = replicasOf(this.#deployment)
-    const sized = await this.#scale(sets, sizeOf(sets.fresh!) === wanted ? new Map() : new Map([[sets.fresh!, wanted]]))
+    const sized = await this.#scale(sets, sizeOf(sets.fresh!) === wanted ? [] : [[sets.fresh!, wanted]])
     await this.#cleanUpWhenComplete(sized.old)
     return this.#tellRollout(sized)
   }
@@ -215,10 +215,11 @@ class Sync {
       void events.event(this.#stored, 'Warning', 'ReplicaSetCreateError', message)
       if (progressDeadline(this.#deployment) !== undefined) {
         this.#setConditions(
-          withCondition(this.#deployment.status?.conditions, condition('Progressing', 'False', 'FailedCreateReplicaSet', message, now())),
+          withCondition(this.#deployment.status?.conditions, condition('Progressing', 'False', 'ReplicaSetCreateError', message, now())),
         )
         await this.#write(this.#deployment.status)
       }
+      told.add(error as object)
       throw error
     }
   }
@@ -241,8 +242,8 @@ class Sync {
   /** Brings ReplicaSets to their sizes and answers them as they are then. */
   async #scale({ fresh, old }: Sets, sizes: Sizes): Promise<Sets> {
     const resized = new Map<ReplicaSet, ReplicaSet>()
-    for (const [set, size] of sizes) resized.set(set, await this.#resize(set, size))
     const now = (set: ReplicaSet) => resized.get(set) ?? set
+    for (const [set, size] of sizes) resized.set(set, await this.#resize(now(set), size))
     return { fresh: fresh === undefined ? undefined : now(fresh), old: old.map(now) }
   }
 

@@ -64,8 +64,8 @@ export function podFrom(template: PodTemplateSpec, owner: KubeObject): Pod {
   }
 }
 
-/** A name that would be too long for a pod with its suffix loses its dash; names are checked long before that can matter. */
-const podPrefix = (owner: string) => (owner.length + 1 > 63 ? owner : `${owner}-`)
+/** A name that is no prefix of a pod's name loses its dash; what is too long for the suffix is cut when the name is made. */
+const podPrefix = (owner: string) => (owner.length + 1 > 253 ? owner : `${owner}-`)
 
 /** Templates that differ only in the label that a Deployment adds are the same. */
 export function sameTemplate(a: PodTemplateSpec, b: PodTemplateSpec): boolean {

@@ -1,5 +1,5 @@
 // Which pods go first when there are too many: those whose loss costs least (k8s.io/kubernetes pkg/controller, ActivePodsWithRanks).
-import type { Pod } from '../api/core/v1.ts'
+import type { ContainerStatus, Pod } from '../api/core/v1.ts'
 import { isReady, podCondition } from './pods.ts'
 import { parseTime } from './time.ts'
 
@@ -27,13 +27,16 @@ interface Facts {
   /** Compared one after another; smaller goes first. */
   readonly ranks: readonly number[]
   readonly readySince: number | undefined
+  /** Most restarts of a container, and of a sidecar: the second decides between equals of the first. */
   readonly restarts: number
+  readonly sidecarRestarts: number
   readonly created: number
 }
 
 function factsOf(pod: Pod, perNode: ReadonlyMap<string, number>): Facts {
   const ready = isReady(pod)
   const node = pod.spec.nodeName
+  const sidecars = new Set(pod.spec.initContainers?.filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name))
   return {
     pod,
     ranks: [
@@ -43,11 +46,18 @@ function factsOf(pod: Pod, perNode: ReadonlyMap<string, number>): Facts {
       deletionCost(pod),
       -(node === undefined ? 0 : (perNode.get(node) ?? 0)),
     ],
-    readySince: ready ? parseTime(podCondition(pod, 'Ready')?.lastTransitionTime ?? '1970-01-01T00:00:00Z') : undefined,
-    restarts: Math.max(0, ...(pod.status?.containerStatuses ?? []).map(({ restartCount }) => restartCount ?? 0)),
+    readySince: ready ? readyTime(podCondition(pod, 'Ready')?.lastTransitionTime) : undefined,
+    restarts: mostRestarts(pod.status?.containerStatuses),
+    sidecarRestarts: mostRestarts(pod.status?.initContainerStatuses?.filter(({ name }) => sidecars.has(name))),
     created: parseTime(pod.metadata.creationTimestamp ?? '1970-01-01T00:00:00Z'),
   }
 }
+
+/** Ready since nobody knows when is younger than anything. */
+const readyTime = (time: string | undefined): number => (time === undefined ? Number.POSITIVE_INFINITY : parseTime(time))
+
+const mostRestarts = (statuses: readonly ContainerStatus[] = []): number =>
+  Math.max(0, ...statuses.map(({ restartCount }) => restartCount ?? 0))
 
 function compare(a: Facts, b: Facts, now: number): number {
   for (let i = 0; i < a.ranks.length; i++) {
@@ -58,6 +68,7 @@ function compare(a: Facts, b: Facts, now: number): number {
     return younger(a, b, a.readySince, b.readySince, now)
   }
   if (a.restarts !== b.restarts) return b.restarts - a.restarts
+  if (a.sidecarRestarts !== b.sidecarRestarts) return b.sidecarRestarts - a.sidecarRestarts
   return a.created === b.created ? 0 : younger(a, b, a.created, b.created, now)
 }
 
@@ -72,5 +83,6 @@ const magnitude = (milliseconds: number) => (milliseconds > 0 ? Math.floor(Math.
 
 export function deletionCost(pod: Pod): number {
   const text = pod.metadata.annotations?.[DELETION_COST]
-  return text !== undefined && /^-?(0|[1-9]\d*)$/.test(text) ? Number(text) : 0
+  const cost = text !== undefined && /^(-\d+|0|[1-9]\d*)$/.test(text) ? Number(text) : 0
+  return Math.abs(cost) < 2 ** 31 ? cost : 0
 }

@@ -3,10 +3,11 @@ import type { ReplicaSetCondition, ReplicaSetStatus } from '../api/apps/v1.ts'
 import type { Pod, PodTemplateSpec } from '../api/core/v1.ts'
 import { isStatus, type StatusError } from '../apimachinery/status-error.ts'
 import type { GroupResource, KubeObject, LabelSelector } from '../apimachinery/types.ts'
+import type { Informer } from '../store/types.ts'
 import { BURST, slowStart } from './bursts.ts'
 import { PODS } from './collections.ts'
 import { findCondition, withCondition, withoutCondition } from './conditions.ts'
-import { claim, controlledBy } from './owners.ts'
+import { claim, controlledBy, controllerOf } from './owners.ts'
 import { isActive, isAvailable, isReady, isTerminating, nextAvailable, podFrom } from './pods.ts'
 import { deletionOrder } from './rank.ts'
 import { matches, matchesLabels } from './selectors.ts'
@@ -24,8 +25,8 @@ export interface PodKeeper {
   readonly template: PodTemplateSpec
   /** ReplicationControllers do not count them. */
   readonly countsTerminating: boolean
-  /** Other pods whose nodes count when pods are chosen to go: those of the owner's siblings. */
-  related(active: readonly Pod[]): Promise<readonly Pod[]>
+  /** The collection that the object is in: where pods of its siblings crowd a node, its own go first. */
+  readonly siblings: Informer
 }
 
 export async function keepReplicas(keeper: PodKeeper, context: ControllerContext): Promise<Outcome | undefined> {
@@ -43,7 +44,9 @@ export async function keepReplicas(keeper: PodKeeper, context: ControllerContext
     if (error === undefined && changed) return undefined
     failure = error
   }
-  const terminating = controlledBy<Pod>(pods, keeper.object.metadata.uid!).filter(isTerminating).length
+  const terminating = controlledBy<Pod>(pods, keeper.object.metadata.uid!).filter(
+    pod => isTerminating(pod) && matches(keeper.selector, pod.metadata.labels),
+  ).length
   const now = context.now()
   const status = replicaStatus(keeper, active, terminating, { missing, error: failure }, now)
   await writeStatus(context, keeper.resource, keeper.object, status)
@@ -78,12 +81,19 @@ export async function createPod(pod: Pod, owner: KubeObject, context: Controller
 }
 
 async function remove(keeper: PodKeeper, active: readonly Pod[], surplus: number, context: ControllerContext): Promise<Managed> {
-  const related = await keeper.related(active)
+  const related = relatedPods(keeper, await context.informer(PODS))
   const goners = deletionOrder(active, related, context.now()).slice(0, Math.min(surplus, BURST))
   let error: unknown
   const results = await Promise.allSettled(goners.map(pod => deletePod(pod, keeper.object, context)))
   for (const result of results) if (result.status === 'rejected') error ??= result.reason
   return { changed: true, error }
+}
+
+/** Active pods of all that have the same controller, as ReplicaSets of one Deployment do. What nobody controls has none: nodes do not count. */
+function relatedPods({ object, siblings }: PodKeeper, pods: Informer): Pod[] {
+  const controller = controllerOf(object)
+  if (controller === undefined) return []
+  return controlledBy(siblings, controller.uid).flatMap(({ metadata }) => controlledBy<Pod>(pods, metadata.uid!).filter(isActive))
 }
 
 /** Deletes a pod and tells it in an event. One that is gone already is as good as deleted. */
@@ -95,6 +105,7 @@ export async function deletePod(pod: Pod, owner: KubeObject, context: Controller
   } catch (error) {
     if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return
     void context.events.event(owner, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`)
+    told.add(error as object)
     throw error
   }
   void context.events.event(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)

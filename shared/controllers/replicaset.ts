@@ -1,10 +1,8 @@
 // ReplicaSets: as many pods as spec.replicas says.
 import type { ReplicaSet } from '../api/apps/v1.ts'
-import type { Pod } from '../api/core/v1.ts'
 import { objectKey, splitKey } from '../apimachinery/types.ts'
 import { PODS, REPLICA_SETS } from './collections.ts'
-import { controlledBy, controllerOf } from './owners.ts'
-import { isActive } from './pods.ts'
+import { controllerOf } from './owners.ts'
 import { keepReplicas } from './replicas.ts'
 import { matches } from './selectors.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
@@ -33,14 +31,7 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
       selector: set.spec.selector,
       template: set.spec.template!,
       countsTerminating: true,
-      async related(active) {
-        const controller = controllerOf(set)
-        if (controller === undefined) return active
-        const pods = await context.informer(PODS)
-        return controlledBy<ReplicaSet>(sets, controller.uid).flatMap(sibling =>
-          controlledBy<Pod>(pods, sibling.metadata.uid!).filter(isActive),
-        )
-      },
+      siblings: sets,
     },
     context,
   )

@@ -32,7 +32,7 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
       selector: { matchLabels: controller.spec?.selector },
       template: controller.spec!.template!,
       countsTerminating: false,
-      related: async active => active,
+      siblings: controllers,
     },
     context,
   )

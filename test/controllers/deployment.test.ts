@@ -59,3 +59,78 @@ test('a rollback by annotation says in an event what became of it, in the words 
   const reasons = events.map(({ reason }) => reason).filter(reason => reason?.includes('Rollback'))
   expect(reasons.sort()).toEqual(['DeploymentRollback', 'DeploymentRollbackRevisionNotFound', 'DeploymentRollbackTemplateUnchanged'])
 })
+
+const events = async (...reasons: string[]) =>
+  (await cluster.list<Event>({ group: '', resource: 'events' }))
+    .filter(({ reason }) => reasons.includes(reason ?? ''))
+    .map(({ reason, message }) => `${reason}: ${message?.replaceAll(/web-[a-z0-9]+/g, 'web-x')}`)
+
+test('a ReplicaSet that cannot be created fails the progress, with the reason of the event', async () => {
+  cluster = await TestCluster.start()
+  const quotas = { group: '', resource: 'resourcequotas' }
+  await cluster.create(quotas, {
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata: { name: 'q' },
+    spec: { hard: { 'count/replicasets.apps': '0' } },
+  })
+  await cluster.calm()
+  await cluster.create(DEPLOYMENTS, web('c:1'))
+  await cluster.pass(30)
+  const progress = (await cluster.get<Deployment>(DEPLOYMENTS, 'web')).status?.conditions?.find(({ type }) => type === 'Progressing')
+  expect(progress).toMatchObject({ status: 'False', reason: 'ReplicaSetCreateError' })
+  expect(progress?.message).toMatch(
+    /^Failed to create new replica set "web-[a-z0-9]+": replicasets.apps "web-[a-z0-9]+" is forbidden: exceeded quota: q/,
+  )
+  const all = await cluster.list<Event>({ group: '', resource: 'events' })
+  expect([...new Set(all.map(({ reason }) => reason))]).toEqual(['ReplicaSetCreateError'])
+  await cluster.patch(quotas, 'q', { spec: { hard: { 'count/replicasets.apps': '5' } } })
+  await cluster.pass(60)
+  expect(await sizes()).toEqual([3])
+})
+
+test('a rollback by annotation brings back the annotations of its revision', async () => {
+  cluster = await TestCluster.start()
+  const cause = 'kubernetes.io/change-cause'
+  const applied = 'kubectl.kubernetes.io/last-applied-configuration'
+  await cluster.create(DEPLOYMENTS, { ...web('c:1'), metadata: { name: 'web', annotations: { [cause]: 'first' } } })
+  await cluster.calm()
+  await cluster.patch(DEPLOYMENTS, 'web', { ...web('c:2'), metadata: { annotations: { [cause]: 'second', [applied]: '{}', extra: 'x' } } })
+  await cluster.calm()
+  await cluster.patch(DEPLOYMENTS, 'web', { metadata: { annotations: { 'deprecated.deployment.rollback.to': '1' } } })
+  await cluster.calm()
+  const { annotations } = (await cluster.get(DEPLOYMENTS, 'web')).metadata
+  expect(annotations).toEqual({ [cause]: 'first', [applied]: '{}', 'deployment.kubernetes.io/revision': '3' })
+})
+
+test('a rollback tells a missing revision from a missing last one; what is no number asks for nothing', async () => {
+  cluster = await TestCluster.start()
+  await cluster.create(DEPLOYMENTS, web('c:1'))
+  await cluster.calm()
+  const undo = async (to: string) => {
+    await cluster.patch(DEPLOYMENTS, 'web', { metadata: { annotations: { 'deprecated.deployment.rollback.to': to } } })
+    await cluster.calm()
+  }
+  await undo('0')
+  await undo('7')
+  await undo('last')
+  expect((await events('DeploymentRollbackRevisionNotFound')).sort()).toEqual([
+    'DeploymentRollbackRevisionNotFound: Unable to find last revision.',
+    'DeploymentRollbackRevisionNotFound: Unable to find the revision to rollback to.',
+  ])
+  expect((await cluster.get(DEPLOYMENTS, 'web')).metadata.annotations).toMatchObject({ 'deprecated.deployment.rollback.to': 'last' })
+})
+
+test('old pods that serve nobody and those that may be missed are given up in two steps, each told in an event', async () => {
+  cluster = await TestCluster.start()
+  await cluster.create(DEPLOYMENTS, web('c:1', { replicas: 4, strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 2 } } }))
+  await cluster.calm()
+  for (const pod of (await cluster.activePods()).slice(1)) await cluster.ready(pod)
+  await cluster.calm()
+  await cluster.patch(DEPLOYMENTS, 'web', web('c:2', { replicas: 4 }))
+  await cluster.calm()
+  expect((await events('ScalingReplicaSet')).filter(message => message.includes('down'))).toEqual([
+    'ScalingReplicaSet: Scaled down replica set web-x from 4 to 3',
+    'ScalingReplicaSet: Scaled down replica set web-x from 3 to 2',
+  ])
+})

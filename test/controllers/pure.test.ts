@@ -7,7 +7,7 @@ import { dueTime, parseSchedule, ScheduleError, ZoneError } from '../../shared/c
 import { inZone } from '../../shared/controllers/cronjob/zone.ts'
 import { maxSurge, maxUnavailable } from '../../shared/controllers/deployment/limits.ts'
 import { newSetAnnotations, REVISION, REVISION_HISTORY } from '../../shared/controllers/deployment/revisions.ts'
-import { type PodCounts, rollingStep, scaleSizes } from '../../shared/controllers/deployment/scaling.ts'
+import { type PodCounts, rollingStep, type Sizes, scaleSizes } from '../../shared/controllers/deployment/scaling.ts'
 import { planSlices } from '../../shared/controllers/endpoints/slices.ts'
 import { canonical, equal } from '../../shared/controllers/equality.ts'
 import { fnv32a, hashOf, safeEncode } from '../../shared/controllers/hash.ts'
@@ -57,8 +57,7 @@ const set = (name: string, replicas: number, available: number, max?: number): R
 })
 
 const asSaid: PodCounts = { active: ({ status }) => status?.replicas ?? 0, available: ({ status }) => status?.availableReplicas ?? 0 }
-const sizes = (steps: ReadonlyMap<ReplicaSet, number>) =>
-  Object.fromEntries([...steps].map(([{ metadata }, size]) => [metadata.name, size]))
+const sizes = (steps: Sizes) => Object.fromEntries(steps.map(([{ metadata }, size]) => [metadata.name, size]))
 
 describe('rolling updates', () => {
   test.each([
@@ -144,6 +143,23 @@ describe('which pods go first', () => {
     const related = [pod('x', on('n3')), pod('y', on('n3'))]
     expect(order(pods, related)).toEqual(['unassigned', 'pending', 'unready', 'cheap', 'crowded', 'young', 'old'])
   })
+})
+
+test('of pods whose containers restarted as often, the one whose sidecar restarted more goes first', () => {
+  const restarted = (name: string, times: number) =>
+    pod(
+      name,
+      { nodeName: name, initContainers: [{ name: 'side', restartPolicy: 'Always' }, { name: 'init' }] },
+      {
+        phase: 'Running',
+        containerStatuses: [{ name: 'c', restartCount: 1 }],
+        initContainerStatuses: [
+          { name: 'side', restartCount: times },
+          { name: 'init', restartCount: 9 - times },
+        ],
+      },
+    )
+  expect(deletionOrder([restarted('a', 1), restarted('b', 2)], [], 0).map(({ metadata }) => metadata.name)).toEqual(['b', 'a'])
 })
 
 describe('indexes of a Job', () => {

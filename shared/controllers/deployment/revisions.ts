@@ -21,6 +21,9 @@ const NOT_COPIED = new Set([
   ROLLBACK_TO,
 ])
 
+/** Whether an annotation of the Deployment is one of its ReplicaSet, too. */
+export const isCopied = (name: string): boolean => !NOT_COPIED.has(name)
+
 /** Characters of history that are kept; older revisions are forgotten first. */
 const LONGEST_HISTORY = 2000
 
@@ -54,7 +57,7 @@ export const nextRevision = (old: readonly ReplicaSet[]): number => Math.max(0, 
 export function newSetAnnotations(deployment: Deployment, current: Annotations | undefined, revision: number): Annotations {
   const annotations: Annotations = { ...current }
   for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
-    if (!NOT_COPIED.has(name)) annotations[name] = value
+    if (isCopied(name)) annotations[name] = value
   }
   const text = current?.[REVISION]
   if (text !== undefined && !/^-?\d+$/.test(text)) return annotations

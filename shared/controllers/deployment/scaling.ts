@@ -3,10 +3,8 @@ import type { Deployment, ReplicaSet } from '../../api/apps/v1.ts'
 import { isRolling, maxSurge, maxUnavailable, replicasOf } from './limits.ts'
 import { annotationNumber, DESIRED_REPLICAS, MAX_REPLICAS, oldestFirst } from './revisions.ts'
 
-/** Wanted sizes by ReplicaSet; those that are not in it stay as they are. */
-export type Sizes = ReadonlyMap<ReplicaSet, number>
-
-const NONE: Sizes = new Map()
+/** ReplicaSets and the sizes they get, one after the other; those that are not in it stay as they are. */
+export type Sizes = readonly (readonly [set: ReplicaSet, size: number])[]
 
 /**
  * What there is of a ReplicaSet's pods at this moment. Its status may be older: going by it, a pod that is about to be deleted could be
@@ -31,7 +29,7 @@ export const totalSize = (sets: readonly ReplicaSet[]): number => sum(sets, size
 
 const active = (sets: readonly ReplicaSet[]): ReplicaSet[] => sets.filter(set => sizeOf(set) > 0)
 
-const only = (set: ReplicaSet, size: number): Sizes => (sizeOf(set) === size ? NONE : new Map([[set, size]]))
+const only = (set: ReplicaSet, size: number): Sizes => (sizeOf(set) === size ? [] : [[set, size]])
 
 /** The size at which a new ReplicaSet may be now, given all ReplicaSets (itself included). */
 export function newSetSize(deployment: Deployment, all: readonly ReplicaSet[], current: number, counts: PodCounts): number {
@@ -50,21 +48,21 @@ export function rollingStep(deployment: Deployment, fresh: ReplicaSet, old: read
 }
 
 function shrinkOld(deployment: Deployment, fresh: ReplicaSet, old: readonly ReplicaSet[], counts: PodCounts): Sizes {
-  if (totalSize(old) === 0) return NONE
+  if (totalSize(old) === 0) return []
   const all = [...old, fresh]
   const minAvailable = replicasOf(deployment) - maxUnavailable(deployment)
   const freshUnavailable = sizeOf(fresh) - staying(counts, fresh)
   const most = totalSize(all) - minAvailable - freshUnavailable
-  if (most <= 0) return NONE
+  if (most <= 0) return []
 
-  const sizes = new Map<ReplicaSet, number>()
+  const sizes: [ReplicaSet, number][] = []
   const take = (set: ReplicaSet, wanted: number): number => {
-    const size = sizes.get(set) ?? sizeOf(set)
+    const size = sizes.findLast(([before]) => before === set)?.[1] ?? sizeOf(set)
     const taken = Math.max(0, Math.min(size, wanted))
-    if (taken > 0) sizes.set(set, size - taken)
+    if (taken > 0) sizes.push([set, size - taken])
     return taken
   }
-  // Old pods that are not available serve nobody: they go first, and cost no availability.
+  // Old pods that are not available serve nobody: they go first, and cost no availability. Each of the two steps is told in an event.
   let given = 0
   for (const set of oldestFirst(old)) given += take(set, Math.min(most - given, sizeOf(set) - staying(counts, set)))
   let spare = sum(all, set => staying(counts, set)) - minAvailable
@@ -96,8 +94,8 @@ export function scaleSizes(deployment: Deployment, fresh: ReplicaSet | undefined
   const replicas = replicasOf(deployment)
   const single = activeOrLatest(fresh, old)
   if (single !== undefined) return only(single, replicas)
-  if (isSaturated(deployment, fresh)) return new Map(active(old).map(set => [set, 0]))
-  if (!isRolling(deployment)) return NONE
+  if (isSaturated(deployment, fresh)) return active(old).map(set => [set, 0])
+  if (!isRolling(deployment)) return []
   return proportional(deployment, active(fresh === undefined ? old : [...old, fresh]))
 }
 
@@ -109,16 +107,14 @@ function proportional(deployment: Deployment, sets: readonly ReplicaSet[]): Size
   const seniority = oldestFirst(sets)
   if (difference > 0) seniority.reverse()
   const ordered = seniority.sort((a, b) => sizeOf(b) - sizeOf(a))
-  const sizes = new Map<ReplicaSet, number>()
   let shared = 0
-  for (const set of ordered) {
+  const shares = ordered.map(set => {
     const share = difference === 0 ? 0 : shareOf(set, deployment, difference, shared)
-    sizes.set(set, sizeOf(set) + share)
     shared += share
-  }
-  const largest = ordered[0]!
-  if (difference !== 0) sizes.set(largest, Math.max(0, sizes.get(largest)! + difference - shared))
-  return sizes
+    return share
+  })
+  // What rounding leaves is the largest one's.
+  return ordered.map((set, i) => [set, i > 0 ? sizeOf(set) + shares[i]! : Math.max(0, sizeOf(set) + shares[i]! + difference - shared)])
 }
 
 function shareOf(set: ReplicaSet, deployment: Deployment, difference: number, shared: number): number {

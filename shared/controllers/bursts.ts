@@ -19,6 +19,18 @@ export async function slowStart(count: number, call: (index: number) => Promise<
   return { succeeded }
 }
 
+/** The same, one call after the other. */
+export async function inTurn(count: number, call: (index: number) => Promise<void>): Promise<{ succeeded: number; error?: unknown }> {
+  for (let i = 0; i < count; i++) {
+    try {
+      await call(i)
+    } catch (error) {
+      return { succeeded: i, error }
+    }
+  }
+  return { succeeded: count }
+}
+
 /** Runs all calls, at most `width` at a time, and throws the first failure once all have ended. */
 export async function all<T>(items: readonly T[], call: (item: T) => Promise<unknown>, width = 64): Promise<void> {
   let next = 0

@@ -7,10 +7,10 @@ import { CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS } from './collections.ts
 import { daemonPod, eligibility, REVISION, targetNode } from './daemonset/placement.ts'
 import { byTarget, type DaemonPlan, type DaemonView, daemonSetStatus, manage, roll } from './daemonset/plan.ts'
 import { equal } from './equality.ts'
-import { claim, controlledBy, controllerOf } from './owners.ts'
+import { claim, controlledBy, controllerOf, unlessGone } from './owners.ts'
 import { nextAvailable } from './pods.ts'
 import { createPod, deletePod, isNamespaceTerminating } from './replicas.ts'
-import { createRevision, newRevision, revisionsOf, sameData, truncateHistory } from './revisions.ts'
+import { createRevision, deleteOldest, newRevision, revisionsOf, sameData } from './revisions.ts'
 import { isEmptySelector, matches } from './selectors.ts'
 import { writeStatus } from './status.ts'
 import { earliest, requeueAt } from './time.ts'
@@ -24,10 +24,11 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   const sets = await context.informer(DAEMON_SETS)
   const target = splitName(name)
   if (target.about === 'node') return concerned(target.name, context)
-  if (target.about === 'pod') {
-    const pod = (await context.informer(PODS)).get(objectKey(namespace, target.name))?.object as Pod | undefined
-    if (pod === undefined || controllerOf(pod) !== undefined) return undefined
-    const fitting = sets.list(`${namespace}/`).filter(({ object }) => matches((object as DaemonSet).spec.selector, pod.metadata.labels))
+  if (target.about === 'pod' || target.about === 'revision') {
+    const orphans = await context.informer(target.about === 'pod' ? PODS : CONTROLLER_REVISIONS)
+    const orphan = orphans.get(objectKey(namespace, target.name))?.object
+    if (orphan === undefined || controllerOf(orphan) !== undefined) return undefined
+    const fitting = sets.list(`${namespace}/`).filter(({ object }) => matches((object as DaemonSet).spec.selector, orphan.metadata.labels))
     return { also: fitting.map(({ object }) => keyOf(object)) }
   }
   const set = sets.get(key)?.object as DaemonSet | undefined
@@ -48,16 +49,25 @@ async function concerned(name: string, { informer }: ControllerContext): Promise
     const set = object as DaemonSet
     const scheduled = controlledBy<Pod>(pods, set.metadata.uid!).some(pod => targetNode(pod) === name)
     const { shouldRun, mayStay } = node === undefined ? { shouldRun: false, mayStay: false } : eligibility(set, node)
-    if (scheduled ? !mayStay : shouldRun) also.push(keyOf(set))
+    // With misplaced pods this may have been the node of one: it is counted anew.
+    if (scheduled ? !mayStay || (set.status?.numberMisscheduled ?? 0) > 0 : shouldRun) also.push(keyOf(set))
   }
   return { also }
 }
+
+const KIND = { group: 'apps', kind: 'DaemonSet' }
+const revisionsOfSets = owned(CONTROLLER_REVISIONS, KIND, 'revision')
 
 export const daemonSetController: Controller = {
   name: 'daemonset',
   watches: [
     own(DAEMON_SETS),
-    owned(PODS, { group: 'apps', kind: 'DaemonSet' }, 'pod'),
+    owned(PODS, KIND, 'pod'),
+    {
+      resource: CONTROLLER_REVISIONS,
+      // One that is taken away is made again, one that is changed looked at; a new one that is owned is our own, or a copy: upstream waits.
+      keys: change => (change.type === 'created' && controllerOf(change.object) !== undefined ? [] : revisionsOfSets.keys(change)),
+    },
     {
       resource: NODES,
       keys({ type, object, previous }) {
@@ -129,7 +139,8 @@ class Sync {
     const live = new Set([current.metadata.name])
     const used = new Set(pods.map(pod => pod.metadata.labels?.[REVISION]))
     for (const { metadata } of revisions) if (used.has(metadata.labels?.[HASH_LABEL])) live.add(metadata.name)
-    await truncateHistory(client, revisions, live, set.spec.revisionHistoryLimit ?? 10)
+    // All but the current one count, those in use included (which StatefulSets do not count).
+    await deleteOldest(client, revisions, live, revisions.length - 1 - (set.spec.revisionHistoryLimit ?? 10))
     return requeueAt(earliest(retry, nextAvailable(pods, set.spec.minReadySeconds ?? 0, now())), now())
   }
 
@@ -141,24 +152,45 @@ class Sync {
   }> {
     const { client, informer } = this.#context
     const set = this.#set
-    const revisions = await revisionsOf(client, await informer(CONTROLLER_REVISIONS), set)
+    const revisions: ControllerRevision[] = []
+    for (const revision of await revisionsOf(client, await informer(CONTROLLER_REVISIONS), set, true)) {
+      revisions.push(await this.#labelled(revision))
+    }
     const wanted = newRevision(set, 0, 0, HASH_LABEL)
-    const known = revisions.findLast(revision => sameData(revision, wanted))
+    const same = revisions.filter(revision => sameData(revision, wanted))
+    const known = same.pop()
     const collisions = set.status?.collisionCount ?? 0
-    const old = revisions.filter(revision => revision !== known)
+    const old = revisions.filter(revision => revision !== known && !same.includes(revision))
     const number = (old.at(-1)?.revision ?? 0) + 1
     if (known === undefined) {
       const made = await createRevision(client, set, number, HASH_LABEL)
-      return { current: made.revision, revisions: [...revisions, made.revision], collisions: made.collisions }
+      return { current: made.revision, revisions: [...old, made.revision], collisions: made.collisions }
     }
-    const label = known.metadata.labels?.[HASH_LABEL]
-    if (known.revision >= number && label !== undefined) return { current: known, revisions, collisions }
-    const current = await client.update<ControllerRevision>(CONTROLLER_REVISIONS, {
-      ...known,
-      revision: Math.max(number, known.revision),
-      metadata: { ...known.metadata, labels: { ...known.metadata.labels, [HASH_LABEL]: label ?? wanted.metadata.labels![HASH_LABEL]! } },
-    })
+    for (const duplicate of same) await this.#replace(duplicate, known)
+    if (known.revision >= number) return { current: known, revisions: [...old, known], collisions }
+    const current = await client.update<ControllerRevision>(CONTROLLER_REVISIONS, { ...known, revision: number })
     return { current, revisions: [...old, current], collisions }
+  }
+
+  /** A revision that somebody else made may lack the label by which pods name it: its own name will do. */
+  async #labelled(revision: ControllerRevision): Promise<ControllerRevision> {
+    const { labels, name } = revision.metadata
+    if (labels?.[HASH_LABEL] !== undefined) return revision
+    const metadata = { ...revision.metadata, labels: { ...labels, [HASH_LABEL]: name } }
+    return this.#context.client.update<ControllerRevision>(CONTROLLER_REVISIONS, { ...revision, metadata })
+  }
+
+  /** Of two revisions with one template one stays, and the pods of the other become its own. */
+  async #replace(duplicate: ControllerRevision, by: ControllerRevision): Promise<void> {
+    const { client, informer } = this.#context
+    const hash = by.metadata.labels![HASH_LABEL]!
+    for (const pod of controlledBy<Pod>(await informer(PODS), this.#set.metadata.uid!)) {
+      const { namespace, name, labels } = pod.metadata
+      if (labels?.[REVISION] !== duplicate.metadata.labels![HASH_LABEL]) continue
+      await unlessGone(() => client.patch(PODS, namespace, name, { type: 'merge', body: { metadata: { labels: { [REVISION]: hash } } } }))
+    }
+    const { namespace, name, uid } = duplicate.metadata
+    await client.delete(CONTROLLER_REVISIONS, namespace, name, { preconditions: { uid } })
   }
 
   /** Leaves out failed pods whose replacement would come too soon, and answers when it may come (ms since the epoch). */
@@ -189,15 +221,19 @@ class Sync {
     { hash }: DaemonView,
   ): Promise<{ readonly changed: boolean; readonly error?: unknown }> {
     for (const pod of ended) this.#tellEnded(pod)
-    let changed = remove.length > 0
-    await all(remove.slice(0, BURST), pod => deletePod(pod, this.#set, this.#context))
     const nodes = create.slice(0, BURST)
-    const { succeeded, error } = await slowStart(nodes.length, async i => {
+    const made = await slowStart(nodes.length, async i => {
       const created = await createPod(daemonPod(this.#set, nodes[i]!, hash), this.#set, this.#context)
       void this.#context.events.event(this.#set, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`)
     })
-    changed ||= succeeded > 0
-    return { changed, error: error !== undefined && isNamespaceTerminating(error) ? undefined : error }
+    let error = made.error !== undefined && isNamespaceTerminating(made.error) ? undefined : made.error
+    // What cannot be made on one node does not keep what is too many on another.
+    try {
+      await all(remove.slice(0, BURST), pod => deletePod(pod, this.#set, this.#context))
+    } catch (failure) {
+      error ??= failure
+    }
+    return { changed: made.succeeded > 0 || remove.length > 0, error }
   }
 
   #tellEnded(pod: Pod): void {

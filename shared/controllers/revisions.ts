@@ -3,7 +3,7 @@ import type { ControllerRevision } from '../api/apps/v1.ts'
 import type { PodTemplateSpec } from '../api/core/v1.ts'
 import type { Client } from '../apimachinery/client.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
-import type { KubeObject, LabelSelector } from '../apimachinery/types.ts'
+import type { KubeObject, LabelSelector, OwnerReference } from '../apimachinery/types.ts'
 import type { Informer } from '../store/types.ts'
 import { CONTROLLER_REVISIONS } from './collections.ts'
 import { equal } from './equality.ts'
@@ -55,23 +55,29 @@ export function newRevision(owner: Revised, revision: number, collisions: number
   }
 }
 
-/** The revisions of the owner, those that it adopts now included. */
-export async function revisionsOf(client: Client, informer: Informer, owner: Revised): Promise<ControllerRevision[]> {
+/**
+ * The revisions of the owner that its selector selects, those that it adopts now included. Those that it no longer selects are nobody's
+ * concern; with `release` (DaemonSets) they lose their owner.
+ */
+export async function revisionsOf(client: Client, informer: Informer, owner: Revised, release = false): Promise<ControllerRevision[]> {
   const own: ControllerRevision[] = []
+  const going = owner.metadata.deletionTimestamp !== undefined
+  const withOwners = (revision: ControllerRevision, ownerReferences: OwnerReference[] | undefined) =>
+    unlessGone(() =>
+      client.update<ControllerRevision>(CONTROLLER_REVISIONS, { ...revision, metadata: { ...revision.metadata, ownerReferences } }),
+    )
   for (const { object } of informer.list(`${owner.metadata.namespace}/`)) {
     const revision = object as ControllerRevision
-    if (isControlledBy(revision, owner)) own.push(revision)
-    else if (
-      isOrphan(revision) &&
-      matches(owner.spec.selector, revision.metadata.labels) &&
-      owner.metadata.deletionTimestamp === undefined
-    ) {
-      const adopted = await unlessGone(() =>
-        client.update<ControllerRevision>(CONTROLLER_REVISIONS, {
-          ...revision,
-          metadata: { ...revision.metadata, ownerReferences: [...(revision.metadata.ownerReferences ?? []), controllerReference(owner)] },
-        }),
-      )
+    const { ownerReferences, labels } = revision.metadata
+    const fits = matches(owner.spec.selector, labels)
+    if (isControlledBy(revision, owner)) {
+      if (fits) own.push(revision)
+      else if (release && !going) {
+        const others = ownerReferences!.filter(({ uid }) => uid !== owner.metadata.uid)
+        await withOwners(revision, others.length === 0 ? undefined : others)
+      }
+    } else if (isOrphan(revision) && fits && !going) {
+      const adopted = await withOwners(revision, [...(ownerReferences ?? []), controllerReference(owner)])
       if (adopted !== undefined) own.push(adopted)
     }
   }
@@ -103,15 +109,15 @@ export async function createRevision(
   }
 }
 
-/** Deletes the oldest revisions beyond the limit that nothing uses any more. */
-export async function truncateHistory(
+/** Deletes so many of the oldest revisions that nothing uses any more. */
+export async function deleteOldest(
   client: Client,
   revisions: readonly ControllerRevision[],
   live: ReadonlySet<string>,
-  limit: number,
+  surplus: number,
 ): Promise<void> {
   const idle = byRevision(revisions).filter(({ metadata }) => !live.has(metadata.name))
-  for (const { metadata } of idle.slice(0, Math.max(0, idle.length - limit))) {
+  for (const { metadata } of idle.slice(0, Math.max(0, surplus))) {
     await client.delete(CONTROLLER_REVISIONS, metadata.namespace, metadata.name, { preconditions: { uid: metadata.uid } })
   }
 }

@@ -1,23 +1,20 @@
 // StatefulSets: pods with names of their own, that come and go in order, and keep their claims.
 import type { ControllerRevision, StatefulSet } from '../api/apps/v1.ts'
-import type { PersistentVolumeClaim, Pod } from '../api/core/v1.ts'
-import { isStatus } from '../apimachinery/status-error.ts'
-import type { KubeObject, OwnerReference } from '../apimachinery/types.ts'
+import type { Pod } from '../api/core/v1.ts'
 import { objectKey, splitKey } from '../apimachinery/types.ts'
-import type { Informer } from '../store/types.ts'
+import { inTurn, slowStart } from './bursts.ts'
 import { CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS } from './collections.ts'
-import { equal } from './equality.ts'
-import { claim, controllerOf, controllerReference, unlessGone } from './owners.ts'
+import { claim, controllerOf } from './owners.ts'
 import { nextAvailable } from './pods.ts'
-import { isNamespaceTerminating, messageOf } from './replicas.ts'
-import { createRevision, newRevision, type Revised, revisionsOf, sameData, templateOf, truncateHistory } from './revisions.ts'
+import { createRevision, deleteOldest, newRevision, type Revised, revisionsOf, sameData, templateOf } from './revisions.ts'
 import { matches } from './selectors.ts'
-import { claimName, claimsFor, isWanted, newPod, ordinalOf, POD_INDEX, POD_NAME, podName, REVISION } from './statefulset/identity.ts'
-import { plan, type Step } from './statefulset/plan.ts'
+import { newPod, ordinalOf, REVISION } from './statefulset/identity.ts'
+import { isOrdered, type Phase, plan, type Step } from './statefulset/plan.ts'
+import { PodControl } from './statefulset/pod-control.ts'
 import { statefulSetStatus } from './statefulset/status.ts'
 import { writeStatus } from './status.ts'
-import { requeueAt } from './time.ts'
-import { type Controller, type ControllerContext, type Outcome, told } from './types.ts'
+import { earliest, requeueAt } from './time.ts'
+import type { Controller, ControllerContext, Outcome } from './types.ts'
 import { keyOf, own, owned, splitName } from './watches.ts'
 
 const HASH_LABEL = 'controller.kubernetes.io/hash'
@@ -34,7 +31,7 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   }
   const set = sets.get(key)?.object as StatefulSet | undefined
   if (set?.spec === undefined) return undefined
-  return new Sync(set, context, await context.informer(PERSISTENT_VOLUME_CLAIMS)).run()
+  return new Sync(set, context, new PodControl(set, context, await context.informer(PERSISTENT_VOLUME_CLAIMS))).run()
 }
 
 const fits = (set: StatefulSet, pod: Pod): boolean => matches(set.spec?.selector, pod.metadata.labels) && ordinalOf(set, pod) !== undefined
@@ -52,15 +49,18 @@ interface History {
   readonly all: readonly ControllerRevision[]
 }
 
+/** A claim that will go with an earlier pod is looked at again after two seconds: nothing of the set changes when it is gone. */
+const STALE_MS = 2_000
+
 class Sync {
   readonly #set: StatefulSet
   readonly #context: ControllerContext
-  readonly #claims: Informer
+  readonly #control: PodControl
 
-  constructor(set: StatefulSet, context: ControllerContext, claims: Informer) {
+  constructor(set: StatefulSet, context: ControllerContext, control: PodControl) {
     this.#set = set
     this.#context = context
-    this.#claims = claims
+    this.#control = control
   }
 
   async run(): Promise<Outcome | undefined> {
@@ -75,33 +75,31 @@ class Sync {
     // What is current must be on record before anything is made of it: a template that changes in between must not be taken for it.
     if (set.status?.currentRevision !== status.currentRevision) await writeStatus(this.#context, STATEFUL_SETS, set, status)
 
-    let failure: unknown
-    let changed = false
-    if (set.metadata.deletionTimestamp === undefined) {
-      const steps = plan({
-        set,
-        pods,
-        revisions,
-        now: now(),
-        claimsMatch: (ordinal, pod) => this.#claimsMatch(ordinal, pod),
-        claimsAreStale: ordinal => this.#claimsAreStale(ordinal),
-      })
-      for (const step of steps) {
-        try {
-          if (await this.#take(step, history)) changed = true
-        } catch (error) {
-          failure = error
-          break
-        }
-      }
-    }
+    let stale: number | undefined
+    const phases =
+      set.metadata.deletionTimestamp !== undefined
+        ? []
+        : plan({
+            set,
+            pods,
+            revisions,
+            now: now(),
+            claimsMatch: (ordinal, pod) => this.#control.claimsMatch(ordinal, pod),
+            claimsAreStale: ordinal => {
+              const isStale = this.#control.claimsAreStale(ordinal)
+              if (isStale) stale = now() + STALE_MS
+              return isStale
+            },
+          })
+    const { changed, failure } = await this.#carryOut(phases, history)
     // Pods that came or went bring this key back, with a view that shows them.
-    if (failure === undefined && changed) return undefined
+    if (failure === undefined && changed) return requeueAt(stale, now())
     if (set.status?.currentRevision === status.currentRevision) await writeStatus(this.#context, STATEFUL_SETS, set, status)
     if (failure !== undefined) throw failure
     const live = new Set([revisions.current, revisions.update, ...pods.map(pod => pod.metadata.labels?.[REVISION] ?? '')])
-    await truncateHistory(client, history.all, live, set.spec?.revisionHistoryLimit ?? 10)
-    return requeueAt(nextAvailable(pods, set.spec?.minReadySeconds ?? 0, now()), now())
+    const idle = history.all.filter(({ metadata }) => !live.has(metadata.name)).length
+    await deleteOldest(client, history.all, live, idle - (set.spec?.revisionHistoryLimit ?? 10))
+    return requeueAt(earliest(stale, nextAvailable(pods, set.spec?.minReadySeconds ?? 0, now())), now())
   }
 
   /** The revision of the current template, made or taken up again, and the one that pods are of. */
@@ -125,123 +123,36 @@ class Sync {
     return { current, update, collisions, all: [...all.filter(({ metadata }) => metadata.name !== update.metadata.name), update] }
   }
 
+  async #carryOut(phases: readonly Phase[], history: History): Promise<{ readonly changed: boolean; readonly failure?: unknown }> {
+    const together = isOrdered(this.#set) ? inTurn : slowStart
+    let changed = false
+    for (const phase of phases) {
+      const { error } = await together(phase.length, async i => {
+        for (const step of phase[i]!) if (await this.#take(step, history)) changed = true
+      })
+      if (error !== undefined) return { changed, failure: error }
+    }
+    return { changed }
+  }
+
   /** Answers whether pods changed. */
   async #take(step: Step, history: History): Promise<boolean> {
     switch (step.do) {
       case 'claims':
-        await this.#createClaims(step.ordinal)
+        await this.#control.provide(step.pod, step.ordinal)
+        return false
+      case 'leave':
+        await this.#control.own(step.pod, step.ordinal)
         return false
       case 'delete':
-        await this.#delete(step.pod)
+        await this.#control.delete(step.pod)
         return true
       case 'repair':
-        return this.#repair(step.pod, step.ordinal)
+        return this.#control.repair(step.pod, step.ordinal)
       case 'create': {
         const revision = step.current ? history.current : history.update
-        return this.#create(newPod(this.#set, templateOf(revision), revision.metadata.name, step.ordinal), step.ordinal)
+        return this.#control.create(newPod(this.#set, templateOf(revision), revision.metadata.name, step.ordinal), step.ordinal)
       }
     }
-  }
-
-  async #create(pod: Pod, ordinal: number): Promise<boolean> {
-    const set = this.#set
-    const { name } = pod.metadata
-    try {
-      await this.#createClaims(ordinal)
-      await this.#context.client.create<Pod>(PODS, pod)
-    } catch (error) {
-      // Somebody else's pod has the name: there is nothing to say until it goes.
-      if (isStatus(error, 'AlreadyExists') || isNamespaceTerminating(error)) return false
-      this.#say('Warning', 'FailedCreate', `Create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`)
-      told.add(error as object)
-      throw error
-    }
-    this.#say('Normal', 'SuccessfulCreate', `Create Pod ${name} in StatefulSet ${set.metadata.name} successful`)
-    return true
-  }
-
-  async #delete({ metadata }: Pod): Promise<void> {
-    const set = this.#set.metadata.name
-    try {
-      await this.#context.client.delete(PODS, metadata.namespace, metadata.name, { preconditions: { uid: metadata.uid } })
-    } catch (error) {
-      if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return
-      this.#say('Warning', 'FailedDelete', `Delete Pod ${metadata.name} in StatefulSet ${set} failed error: ${messageOf(error)}`)
-      throw error
-    }
-    this.#say('Normal', 'SuccessfulDelete', `Delete Pod ${metadata.name} in StatefulSet ${set} successful`)
-  }
-
-  async #repair(pod: Pod, ordinal: number): Promise<boolean> {
-    for (const claim of this.#existingClaims(ordinal)) {
-      const ownerReferences = this.#wantedOwners(claim, ordinal, pod)
-      if (equal(ownerReferences, claim.metadata.ownerReferences ?? [])) continue
-      await unlessGone(() =>
-        this.#context.client.update(PERSISTENT_VOLUME_CLAIMS, { ...claim, metadata: { ...claim.metadata, ownerReferences } }),
-      )
-    }
-    const labels = { ...pod.metadata.labels, [POD_NAME]: pod.metadata.name, [POD_INDEX]: String(ordinal) }
-    if (equal(labels, pod.metadata.labels)) return false
-    await unlessGone(() => this.#context.client.update<Pod>(PODS, { ...pod, metadata: { ...pod.metadata, labels } }))
-    return true
-  }
-
-  async #createClaims(ordinal: number): Promise<void> {
-    const { client } = this.#context
-    for (const wanted of claimsFor(this.#set, ordinal)) {
-      const { namespace, name } = wanted.metadata
-      const there = this.#claims.get(objectKey(namespace, name))?.object
-      if (there?.metadata.deletionTimestamp !== undefined) throw new Error(`pvc ${name} is being deleted`)
-      if (there !== undefined) continue
-      const pod = podName(this.#set, ordinal)
-      const set = this.#set.metadata.name
-      const ownerReferences = this.#wantedOwners(wanted, ordinal, undefined)
-      try {
-        const metadata = ownerReferences.length === 0 ? wanted.metadata : { ...wanted.metadata, ownerReferences }
-        await client.create<PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS, { ...wanted, metadata })
-        this.#say('Normal', 'SuccessfulCreate', `Create Claim ${name} Pod ${pod} in StatefulSet ${set} success`)
-      } catch (error) {
-        if (isStatus(error, 'AlreadyExists')) continue
-        this.#say('Warning', 'FailedCreate', `Create Claim ${name} for Pod ${pod} in StatefulSet ${set} failed error: ${messageOf(error)}`)
-        throw error
-      }
-    }
-  }
-
-  #existingClaims(ordinal: number): PersistentVolumeClaim[] {
-    const { namespace } = this.#set.metadata
-    return (this.#set.spec?.volumeClaimTemplates ?? [])
-      .map(template => this.#claims.get(objectKey(namespace, claimName(this.#set, template, ordinal)))?.object)
-      .filter(object => object !== undefined) as PersistentVolumeClaim[]
-  }
-
-  #claimsMatch(ordinal: number, pod: Pod): boolean {
-    return this.#existingClaims(ordinal).every(claim =>
-      equal(this.#wantedOwners(claim, ordinal, pod), claim.metadata.ownerReferences ?? []),
-    )
-  }
-
-  /** A claim that is owned by an earlier pod of the name will be collected with it. */
-  #claimsAreStale(ordinal: number): boolean {
-    const name = podName(this.#set, ordinal)
-    return this.#existingClaims(ordinal).some(({ metadata }) =>
-      metadata.ownerReferences?.some(({ kind, name: owner }) => kind === 'Pod' && owner === name),
-    )
-  }
-
-  /** Nobody's unless the retention policy says so; then the set's, or the pod's when that is one too many. */
-  #wantedOwners(claim: PersistentVolumeClaim, ordinal: number, pod: Pod | undefined): OwnerReference[] {
-    const { whenDeleted = 'Retain', whenScaled = 'Retain' } = this.#set.spec?.persistentVolumeClaimRetentionPolicy ?? {}
-    const isOurs = ({ kind, uid, name }: OwnerReference) =>
-      uid === this.#set.metadata.uid || (kind === 'Pod' && name === podName(this.#set, ordinal))
-    const others = (claim.metadata.ownerReferences ?? []).filter(reference => !isOurs(reference))
-    if (whenScaled === 'Delete' && pod !== undefined && !isWanted(this.#set, ordinal)) {
-      return [...others, controllerReference({ ...pod, apiVersion: 'v1', kind: 'Pod' } as KubeObject)]
-    }
-    return whenDeleted === 'Delete' ? [...others, controllerReference(this.#set)] : others
-  }
-
-  #say(type: 'Normal' | 'Warning', reason: string, message: string): void {
-    void this.#context.events.event(this.#set, type, reason, message)
   }
 }

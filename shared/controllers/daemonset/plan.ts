@@ -2,7 +2,7 @@
 import type { DaemonSet, DaemonSetStatus } from '../../api/apps/v1.ts'
 import type { Node, Pod } from '../../api/core/v1.ts'
 import { scaled } from '../int-or-percent.ts'
-import { isAvailable, isReady } from '../pods.ts'
+import { isAvailable, isFinished, isReady } from '../pods.ts'
 import { count } from '../status.ts'
 import { eligibility, REVISION, TEMPLATE_GENERATION, targetNode, templateGeneration } from './placement.ts'
 
@@ -24,9 +24,11 @@ export interface DaemonPlan {
   readonly ended: Pod[]
 }
 
+/** Pods by the node they are on or meant for. One that has ended and is going (a finalizer may hold it) is of no account any more. */
 export function byTarget(pods: readonly Pod[]): Map<string, Pod[]> {
   const byNode = new Map<string, Pod[]>()
   for (const pod of pods) {
+    if (isFinished(pod) && isGoing(pod)) continue
     const node = targetNode(pod)
     if (node === undefined) continue
     const list = byNode.get(node)
@@ -102,14 +104,14 @@ function keepOne(view: DaemonView, node: string, pods: readonly Pod[], shouldRun
 export function roll(view: DaemonView): DaemonPlan {
   const { set, now } = view
   const minReady = set.spec.minReadySeconds ?? 0
-  const wanted = view.nodes.filter(node => eligibility(set, node).shouldRun).map(({ metadata }) => metadata.name)
+  const wanted = new Set(view.nodes.filter(node => eligibility(set, node).shouldRun).map(({ metadata }) => metadata.name))
   const { maxSurge, maxUnavailable } = set.spec.updateStrategy?.rollingUpdate ?? {}
-  const surge = scaled(maxSurge, wanted.length, 'up')
-  const unavailable = scaled(maxUnavailable ?? 1, wanted.length, 'up') || (surge === 0 ? 1 : 0)
+  const surge = scaled(maxSurge, wanted.size, 'up')
+  const unavailable = scaled(maxUnavailable ?? 1, wanted.size, 'up') || (surge === 0 ? 1 : 0)
   const available = (pod: Pod) => isAvailable(pod, minReady, now)
   const states = new Map<string, NodeState>()
   for (const node of new Set([...view.byNode.keys(), ...wanted])) states.set(node, stateOf(view, view.byNode.get(node) ?? []))
-  return surge === 0 ? replace(states, unavailable, available) : extend(states, surge, available)
+  return surge === 0 ? replace(states, unavailable, available) : extend(states, surge, available, wanted)
 }
 
 interface NodeState {
@@ -142,19 +144,34 @@ function replace(states: ReadonlyMap<string, NodeState>, most: number, available
   return { create: [], remove: [...broken, ...candidates.slice(0, Math.max(0, most - missing))], ended: [] }
 }
 
-/** New pods come beside the old ones; an old one goes when the new one is available. */
-function extend(states: ReadonlyMap<string, NodeState>, most: number, available: (pod: Pod) => boolean): DaemonPlan {
+/**
+ * New pods come beside the old ones; an old one goes when the new one is available. Where no new one is to come (the node is no longer
+ * wanted, but the pod may stay) an old one that serves goes only when as many serve elsewhere as are wanted.
+ */
+function extend(
+  states: ReadonlyMap<string, NodeState>,
+  most: number,
+  available: (pod: Pod) => boolean,
+  wanted: ReadonlySet<string>,
+): DaemonPlan {
   let surging = 0
+  let serving = 0
   const remove: Pod[] = []
+  const strays: Pod[] = []
   const broken: string[] = []
   const candidates: string[] = []
   for (const [node, { fresh, old, confused }] of states) {
+    const one = old ?? fresh
     if (confused) surging++
-    else if (old === undefined) continue
-    else if (fresh === undefined) (available(old) ? candidates : broken).push(node)
-    else if (available(fresh)) remove.push(old)
-    else surging++
+    else if (one !== undefined && available(one)) serving++
+    if (confused || old === undefined) continue
+    if (fresh !== undefined) {
+      if (available(fresh)) remove.push(old)
+      else surging++
+    } else if (wanted.has(node)) (available(old) ? candidates : broken).push(node)
+    else (available(old) ? strays : remove).push(old)
   }
+  remove.push(...strays.slice(0, Math.max(0, serving - wanted.size)))
   return { create: [...broken, ...candidates.slice(0, Math.max(0, most - surging))], remove, ended: [] }
 }
 

@@ -51,20 +51,23 @@ export function newPod(set: StatefulSet, template: PodTemplateSpec, revision: st
   return pod
 }
 
-export const hasIdentity = (pod: Pod, ordinal: number): boolean =>
-  pod.metadata.labels?.[POD_NAME] === pod.metadata.name && pod.metadata.labels[POD_INDEX] === String(ordinal)
+/** Upstream goes by this label alone; when it is wrong, the index is put right with it. */
+export const hasIdentity = ({ metadata }: Pod): boolean => metadata.labels?.[POD_NAME] === metadata.name
 
-/** The claims that a pod of this ordinal needs. */
-export function claimsFor(set: StatefulSet, ordinal: number): PersistentVolumeClaim[] {
-  return (set.spec?.volumeClaimTemplates ?? []).map(template => ({
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    metadata: {
-      ...structuredClone(template.metadata),
-      name: claimName(set, template, ordinal),
-      namespace: set.metadata.namespace,
-      labels: { ...template.metadata.labels, ...set.spec?.selector.matchLabels },
-    },
-    spec: structuredClone(template.spec),
-  }))
+/** Whether the pod mounts the claims of its ordinal. One that was adopted may not, and cannot be made to. */
+export function hasStorage(set: StatefulSet, pod: Pod, ordinal: number): boolean {
+  return claimVolumes(set, ordinal).every(({ name, persistentVolumeClaim }) =>
+    pod.spec.volumes?.some(volume => volume.name === name && volume.persistentVolumeClaim?.claimName === persistentVolumeClaim?.claimName),
+  )
+}
+
+/** The pod with the labels and volumes that its ordinal asks for. */
+export function identified(set: StatefulSet, pod: Pod, ordinal: number): Pod {
+  const { metadata, spec } = pod
+  const labels = { ...metadata.labels, [POD_NAME]: metadata.name, [POD_INDEX]: String(ordinal) }
+  return {
+    ...pod,
+    metadata: hasIdentity(pod) ? metadata : { ...metadata, labels },
+    spec: hasStorage(set, pod, ordinal) ? spec : { ...spec, volumes: withClaims(spec.volumes, claimVolumes(set, ordinal)) },
+  }
 }

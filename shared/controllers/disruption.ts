@@ -191,14 +191,15 @@ async function takeBack(key: string, { client, informer, now }: ControllerContex
   if (pod === undefined || !isAnnounced(pod)) return undefined
   const due = parseTime(podCondition(pod, 'DisruptionTarget')?.lastTransitionTime ?? '') + STALE_MS
   if (due > now()) return requeueAt(due, now())
-  const { namespace, name, uid } = pod.metadata
+  const { namespace, name, uid, generation: observedGeneration } = pod.metadata
+  const lastTransitionTime = timestamp(now())
   await client.patch(PODS, namespace, name, {
     type: 'strategic',
     subresource: 'status',
     body: {
       metadata: { uid },
       status: {
-        conditions: [{ type: 'DisruptionTarget', status: 'False', reason: null, message: null, lastTransitionTime: timestamp(now()) }],
+        conditions: [{ type: 'DisruptionTarget', status: 'False', reason: null, message: null, observedGeneration, lastTransitionTime }],
       },
     },
   })

@@ -22,6 +22,8 @@ export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
 const CONTROLLER = 'endpointslice-controller.k8s.io'
 const MOST_ENDPOINTS = 100
 const ZONE = 'topology.kubernetes.io/zone'
+/** An event's message holds so many characters. */
+const MOST_TOLD = 1024
 
 const BY_SERVICE = 'service'
 
@@ -49,33 +51,53 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   if (service === undefined || service.metadata.deletionTimestamp !== undefined || !isSelecting(service)) return undefined
   const pods = podsBehind(await context.informer(PODS), service)
   const nodes = await context.informer(NODES)
-  let groups = groupsOf(service, pods, node => nodes.get(objectKey(undefined, node))?.object as Node | undefined)
-  if (wantsTopologyHints(service)) {
-    const shares = zoneShares(nodes.list().map(({ object }) => object as Node))
-    groups = groups.map(group => withTopologyHints(service, group, shares, context))
-  }
-  await writeSlices(service, withPlaceholders(service, groups), frameOf(service, pods), context)
+  const byTopology = wantsTopologyHints(service)
+  const nodeOf = (name: string) => nodes.get(objectKey(undefined, name))?.object as Node | undefined
+  const { groups, skipped } = groupsOf(service, pods, nodeOf, !byTopology)
+  const hinted = byTopology ? await withTopologyHints(service, groups, nodes, context) : groups
+  await writeSlices(service, withPlaceholders(service, hinted), frameOf(service, pods), context)
+  if (skipped.length > 0) tellSkipped(service, skipped, context)
   return undefined
 }
 
-function withTopologyHints(
+/** They are looked at again when their node comes. */
+function tellSkipped(service: Service, pods: readonly Pod[], { events }: ControllerContext): void {
+  const key = `${service.metadata.namespace}/${service.metadata.name}`
+  const problems = pods.map(
+    ({ metadata, spec }) => `skipping Pod ${metadata.name} for Service ${key}: Node ${spec.nodeName ?? ''} Not Found`,
+  )
+  const message = `Error updating Endpoint Slices for Service ${key}: ${problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`}`
+  void events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', message.slice(0, MOST_TOLD))
+}
+
+/** For each family on its own. */
+async function withTopologyHints(
   service: Service,
-  group: SliceGroup,
-  shares: ReturnType<typeof zoneShares>,
-  { events }: ControllerContext,
-): SliceGroup {
-  const ready = group.endpoints.filter(({ conditions }) => conditions?.ready)
-  const zones = allocate(ready, shares)
-  if (typeof zones === 'string') {
-    void events.event(service, 'Warning', 'TopologyAwareHintsDisabled', `${zones}, addressType: ${group.addressType}`)
-    return group
+  groups: readonly SliceGroup[],
+  nodes: Informer,
+  { events, informer }: ControllerContext,
+): Promise<SliceGroup[]> {
+  const { namespace = '', name } = service.metadata
+  const tell = (type: 'Normal' | 'Warning', reason: string, message: string, family: string) =>
+    void events.event(service, type, reason, `${message}, addressType: ${family}`)
+  const shares = zoneShares(nodes.list().map(({ object }) => object as Node))
+  const before = slicesOf(await informer(ENDPOINT_SLICES), namespace, name, CONTROLLER)
+  const hadHints = before.some(({ endpoints }) => endpoints?.some(({ hints }) => hints !== undefined))
+  const zoneFor = new Map<Endpoint, string>()
+  for (const [family, members] of Map.groupBy(groups, ({ addressType }) => addressType)) {
+    const ready = members.flatMap(({ endpoints }) => endpoints).filter(({ conditions }) => conditions?.ready)
+    const zones = allocate(ready, shares)
+    if (typeof zones === 'string') tell('Warning', 'TopologyAwareHintsDisabled', zones, family)
+    else {
+      if (!hadHints) tell('Normal', 'TopologyAwareHintsEnabled', 'Topology Aware Hints has been enabled', family)
+      for (const [i, endpoint] of ready.entries()) zoneFor.set(endpoint, zones[i]!)
+    }
   }
-  const zoneOf = new Map(ready.map((endpoint, i) => [endpoint, zones[i]!]))
   const hinted = (endpoint: Endpoint): Endpoint => {
-    const zone = zoneOf.get(endpoint)
+    const zone = zoneFor.get(endpoint)
     return zone === undefined ? endpoint : { ...endpoint, hints: { forZones: [{ name: zone }] } }
   }
-  return { ...group, endpoints: group.endpoints.map(hinted) }
+  return groups.map(group => ({ ...group, endpoints: group.endpoints.map(hinted) }))
 }
 
 /** A family without endpoints still has one slice, which says so. */

@@ -3,8 +3,9 @@ import type { EndpointAddress, EndpointSubset, Endpoints, Service } from '../api
 import type { Endpoint, EndpointPort, EndpointSlice } from '../api/discovery/v1.ts'
 import { splitKey } from '../apimachinery/types.ts'
 import { ENDPOINT_SLICES, ENDPOINTS, SERVICES } from './collections.ts'
-import { familyOf } from './endpoints/pods.ts'
+import { familyOf, TRIGGER_TIME } from './endpoints/pods.ts'
 import { planSlices, type SliceFrame, type SliceGroup } from './endpoints/slices.ts'
+import { repacked } from './endpoints/subsets.ts'
 import { carryOut, MANAGED_BY, SERVICE_NAME, slicesOf } from './endpointslice.ts'
 import { canonical, equal } from './equality.ts'
 import type { Controller, ControllerContext } from './types.ts'
@@ -35,12 +36,20 @@ async function reconcile(key: string, context: ControllerContext): Promise<undef
     }
     return
   }
-  const { [LAST_APPLIED]: _, ...annotations } = endpoints.metadata.annotations ?? {}
+  const { [LAST_APPLIED]: _, [TRIGGER_TIME]: __, ...annotations } = endpoints.metadata.annotations ?? {}
   const frame: SliceFrame = {
     labels: { ...endpoints.metadata.labels, [SERVICE_NAME]: name, [MANAGED_BY]: CONTROLLER },
     annotations,
   }
-  const plan = planSlices(existing, groupsOf(endpoints.subsets ?? []), frame, MOST_ADDRESSES)
+  const subsets = repacked(endpoints.subsets ?? [])
+  const left = subsets.reduce((sum, { addresses = [], notReadyAddresses = [] }) => {
+    return sum + Math.max(0, addresses.length + notReadyAddresses.length - MOST_ADDRESSES)
+  }, 0)
+  if (left > 0) {
+    const message = `A max of ${MOST_ADDRESSES} addresses can be mirrored to EndpointSlices per Endpoints subset. ${left} addresses were skipped`
+    void context.events.event(endpoints, 'Warning', 'TooManyAddressesToMirror', message)
+  }
+  const plan = planSlices(existing, groupsOf(subsets), frame, MOST_ADDRESSES)
   await carryOut(endpoints, { ...plan, update: plan.update.map(slice => asWritten(slice, existing)) }, frame, context)
 }
 

@@ -8,7 +8,9 @@ export const UNREACHABLE = 'node.kubernetes.io/unreachable'
 const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable'
 
 /** Without a sign of life for so long a node's state is not known. */
-export const GRACE_MS = 50_000
+const GRACE_MS = 50_000
+/** A node that never said anything gets a little more. */
+const STARTUP_GRACE_MS = 60_000
 /** Pods are evicted only from nodes that stay not ready: a short disturbance costs none. */
 export const EVICTION_DELAY_MS = 5_000
 
@@ -24,42 +26,48 @@ const OURS = new Set([NOT_READY, UNREACHABLE, UNSCHEDULABLE, ...PRESSURES.map(([
 
 export const readiness = (node: Node): string | undefined => findCondition(node.status?.conditions, 'Ready')?.status
 
-/** The taint that a node's Ready condition asks for. */
-function readyTaint(node: Node): string | undefined {
+/** The key of the taint that a node's Ready condition asks for. */
+export function evictionTaint(node: Node): string | undefined {
   const status = readiness(node)
   return status === 'False' ? NOT_READY : status === 'Unknown' ? UNREACHABLE : undefined
 }
 
-/** The taints that the node should have, others than ours untouched, and when they should be looked at again (ms since the epoch). */
-export function wantedTaints(node: Node, now: number): { readonly taints: readonly Taint[]; readonly next?: number } {
+/** One by which the pods of a node that is not ready have to leave it. */
+export const isEvictionTaint = ({ key, effect }: Taint): boolean => effect === 'NoExecute' && (key === NOT_READY || key === UNREACHABLE)
+
+export const hasEvictionTaint = ({ spec }: Node): boolean => spec?.taints?.some(isEvictionTaint) ?? false
+
+/** When a node that stays silent is given up (ms since the epoch). */
+export const silentAt = (node: Node, renewTime: string | undefined): number =>
+  lastSeen(node, renewTime) + (readiness(node) === undefined ? STARTUP_GRACE_MS : GRACE_MS)
+
+/**
+ * The taints that the node should have, others than ours untouched. Whether its pods have to leave is not decided here (node-zones.ts): a
+ * node that has one of those taints gets the one that says why today.
+ */
+export function wantedTaints(node: Node, now: number): readonly Taint[] {
   const current = node.spec?.taints ?? []
   const wanted: Taint[] = []
-  const want = (key: string, effect: string): Taint => {
+  const want = (key: string, effect: string) => {
     const there = current.find(taint => taint.key === key && taint.effect === effect)
-    const taint = there ?? { key, effect, timeAdded: timestamp(now) }
-    wanted.push(taint)
-    return taint
+    wanted.push(there ?? { key, effect, timeAdded: timestamp(now) })
   }
-  let next: number | undefined
-  const bad = readyTaint(node)
+  const bad = evictionTaint(node)
   if (bad !== undefined) {
-    const since = parseTime(want(bad, 'NoSchedule').timeAdded ?? '') || 0
-    const due = since + EVICTION_DELAY_MS
-    if (due <= now) want(bad, 'NoExecute')
-    else next = due
+    want(bad, 'NoSchedule')
+    if (hasEvictionTaint(node)) want(bad, 'NoExecute')
   }
   for (const [taint, condition] of PRESSURES) {
     if (findCondition(node.status?.conditions, condition)?.status === 'True') want(taint, 'NoSchedule')
   }
   if (node.spec?.unschedulable) want(UNSCHEDULABLE, 'NoSchedule')
-  const isOurs = ({ key, effect }: Taint) =>
-    OURS.has(key) && (effect === 'NoSchedule' || (effect === 'NoExecute' && (key === NOT_READY || key === UNREACHABLE)))
+  const isOurs = (taint: Taint) => (OURS.has(taint.key) && taint.effect === 'NoSchedule') || isEvictionTaint(taint)
   const kept = current.filter(taint => !isOurs(taint) || wanted.includes(taint))
-  return { taints: [...kept, ...wanted.filter(taint => !kept.includes(taint))], next }
+  return [...kept, ...wanted.filter(taint => !kept.includes(taint))]
 }
 
 /** The node's last sign of life (ms since the epoch): a heartbeat in its conditions, its lease, or its creation. */
-export function lastSeen(node: Node, renewTime: string | undefined): number {
+function lastSeen(node: Node, renewTime: string | undefined): number {
   const heartbeats = (node.status?.conditions ?? []).map(({ lastHeartbeatTime }) => parseTime(lastHeartbeatTime ?? '') || 0)
   return Math.max(parseTime(node.metadata.creationTimestamp ?? '') || 0, parseTime(renewTime ?? '') || 0, ...heartbeats)
 }

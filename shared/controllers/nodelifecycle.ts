@@ -2,17 +2,28 @@
 
 import type { Lease } from '../api/coordination/v1.ts'
 import type { Node, Pod, Taint } from '../api/core/v1.ts'
-import { objectKey } from '../apimachinery/types.ts'
+import { objectKey, splitKey } from '../apimachinery/types.ts'
 import { capacityOf } from '../pods/ours.ts'
 import type { Informer } from '../store/types.ts'
 import { all } from './bursts.ts'
 import { LEASES, NODES, PODS } from './collections.ts'
 import { equal } from './equality.ts'
-import { GRACE_MS, lastSeen, NOT_READY, readiness, UNREACHABLE, unknownConditions, wantedTaints } from './node-health.ts'
+import {
+  evictionTaint,
+  isEvictionTaint,
+  NOT_READY,
+  readiness,
+  silentAt,
+  UNREACHABLE,
+  unknownConditions,
+  wantedTaints,
+} from './node-health.ts'
+import { planEvictions, zoneOf } from './node-zones.ts'
 import { unlessGone } from './owners.ts'
 import { isReady } from './pods.ts'
-import { earliest, requeueAt, timestamp } from './time.ts'
+import { parseTime, requeueAt, timestamp } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
+import { splitName } from './watches.ts'
 
 const BY_NODE = 'node'
 const LEASE_NAMESPACE = 'kube-node-lease'
@@ -26,7 +37,20 @@ export function podsOn(pods: Informer, node: string): Pod[] {
   return pods.byIndex(BY_NODE, node).map(({ object }) => object as Pod)
 }
 
+/** "/zones:": which nodes that are not ready lose their pods now. One key, so that nobody else counts at the same time. */
+const ZONES = 'zones'
+/** "/registered:<uid> <node>", "/removed:<uid> <node>" */
+const NEWS: ReadonlyMap<string, (name: string) => readonly [reason: string, message: string]> = new Map([
+  ['registered', name => ['RegisteredNode', `Registered Node ${name} in Controller`]],
+  ['removed', name => ['RemovingNode', `Removing Node ${name} from Controller`]],
+])
+
 async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
+  const { about, name } = splitName(splitKey(key).name)
+  if (about === ZONES) return evict(context)
+  const news = NEWS.get(about ?? '')
+  if (news !== undefined) return tell(name, news, context)
+
   let node = (await context.informer(NODES)).get(key)?.object as Node | undefined
   if (node === undefined || node.metadata.deletionTimestamp !== undefined) return undefined
   const { client, now } = context
@@ -39,14 +63,58 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
       node = await client.updateStatus<Node>(NODES, { ...node, status: { ...node.status, conditions } })
     }
   }
-  const { taints, next } = wantedTaints(node, now())
-  if (!equal(taints, node.spec?.taints ?? [])) {
+  const [taints, labels] = [wantedTaints(node, now()), wantedLabels(node)]
+  if (!equal(taints, node.spec?.taints ?? []) || !equal(labels, node.metadata.labels)) {
     if (isOut(taints) && !isOut(node.spec?.taints)) tellNotReady(node, context)
-    node = await client.update<Node>(NODES, { ...node, spec: { ...node.spec, taints: [...taints] } })
+    const metadata = { ...node.metadata, labels }
+    node = await client.update<Node>(NODES, { ...node, metadata, spec: { ...node.spec, taints: [...taints] } })
   }
-  const ready = readiness(node)
-  if (ready === 'False' || ready === 'Unknown') await markPods(node, context)
-  return requeueAt(earliest(next, silence !== undefined && silence > now() ? silence : undefined), now())
+  if (evictionTaint(node) !== undefined) await markPods(node, context)
+  return requeueAt(silence !== undefined && silence > now() ? silence : undefined, now())
+}
+
+const OLD_LABELS = [
+  ['kubernetes.io/os', 'beta.kubernetes.io/os'],
+  ['kubernetes.io/arch', 'beta.kubernetes.io/arch'],
+] as const
+
+/** The older names of two labels say what the newer ones say. */
+function wantedLabels({ metadata: { labels } }: Node): Record<string, string> | undefined {
+  const copies = OLD_LABELS.flatMap(([name, old]) => (labels?.[name] === undefined ? [] : [[old, labels[name]] as const]))
+  return copies.length === 0 ? labels : { ...labels, ...Object.fromEntries(copies) }
+}
+
+/** A node is new for so long: whoever looks at all nodes again does not announce them again. */
+const NEW_MS = 600_000
+
+async function tell(
+  what: string,
+  news: (name: string) => readonly [reason: string, message: string],
+  { events, informer, now }: ControllerContext,
+): Promise<undefined> {
+  const space = what.indexOf(' ')
+  const [uid, name] = [what.slice(0, space), what.slice(space + 1)]
+  const node = (await informer(NODES)).get(objectKey(undefined, name))?.object
+  if (node?.metadata.uid === uid && now() - parseTime(node.metadata.creationTimestamp ?? '') > NEW_MS) return
+  const [reason, message] = news(name)
+  void events.event({ apiVersion: 'v1', kind: 'Node', metadata: { name, uid } }, 'Normal', reason, `Node ${name} event: ${message}`)
+}
+
+async function evict({ client, informer, now }: ControllerContext): Promise<Outcome | undefined> {
+  const nodes = (await informer(NODES)).list().map(({ object }) => object as Node)
+  const { taint, spare, next } = planEvictions(nodes, now())
+  const write = (node: Node, taints: readonly Taint[]) =>
+    unlessGone(() => client.update<Node>(NODES, { ...node, spec: { ...node.spec, taints: [...taints] } }))
+  await all(taint, node =>
+    write(node, [...(node.spec?.taints ?? []), { key: evictionTaint(node)!, effect: 'NoExecute', timeAdded: timestamp(now()) }]),
+  )
+  await all(spare, node =>
+    write(
+      node,
+      node.spec!.taints!.filter(other => !isEvictionTaint(other)),
+    ),
+  )
+  return requeueAt(next, now())
 }
 
 /** Whether new pods are kept away because the node is not ready. */
@@ -58,7 +126,7 @@ async function silentFrom(node: Node, { informer }: ControllerContext): Promise<
   const status = readiness(node)
   if (status === 'Unknown') return undefined
   const lease = (await informer(LEASES)).get(objectKey(LEASE_NAMESPACE, node.metadata.name))?.object as Lease | undefined
-  return lastSeen(node, lease?.spec?.renewTime) + GRACE_MS
+  return silentAt(node, lease?.spec?.renewTime)
 }
 
 function tellNotReady(node: Node, { events }: ControllerContext): void {
@@ -84,11 +152,26 @@ async function markPods(node: Node, context: ControllerContext): Promise<void> {
   })
 }
 
+const ZONES_KEY = objectKey(undefined, `${ZONES}:`)
+
+/** What of a node decides about the others of its zone. */
+const health = (node: Node): string =>
+  JSON.stringify([readiness(node), isOut(node.spec?.taints), node.spec?.taints?.some(isEvictionTaint), zoneOf(node)])
+
 export const nodeLifecycleController: Controller = {
   name: 'nodelifecycle',
   component: 'node-controller',
   watches: [
-    { resource: NODES, keys: ({ type, key }) => (type === 'deleted' ? [] : [key]) },
+    {
+      resource: NODES,
+      *keys({ type, key, object, previous }) {
+        const { uid, name } = object.metadata
+        if (type !== 'deleted') yield key
+        if (type === 'created') yield objectKey(undefined, `registered:${uid} ${name}`)
+        if (type === 'deleted') yield objectKey(undefined, `removed:${uid} ${name}`)
+        if (type !== 'updated' || previous === undefined || health(previous as Node) !== health(object as Node)) yield ZONES_KEY
+      },
+    },
     {
       // A pod that turns ready on a node that is not.
       resource: PODS,

@@ -76,15 +76,16 @@ async function remove(
   { client, now }: ControllerContext,
   why?: { readonly reason: string; readonly message: string },
 ): Promise<void> {
-  const { namespace, name, uid } = pod.metadata
+  const { namespace, name, uid, generation: observedGeneration } = pod.metadata
   try {
     if (!isFinished(pod)) {
+      const lastTransitionTime = timestamp(now())
       const conditions =
-        why === undefined ? [] : [{ type: 'DisruptionTarget', status: 'True', ...why, lastTransitionTime: timestamp(now()) }]
+        why === undefined ? [] : [{ type: 'DisruptionTarget', status: 'True', ...why, observedGeneration, lastTransitionTime }]
       await client.patch(PODS, namespace, name, {
         type: 'strategic',
         subresource: 'status',
-        body: { metadata: { uid }, status: { phase: 'Failed', ...(conditions.length === 0 ? {} : { conditions }) } },
+        body: { metadata: { uid }, status: { phase: 'Failed', observedGeneration, ...(conditions.length === 0 ? {} : { conditions }) } },
       })
     }
     await client.delete(PODS, namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } })

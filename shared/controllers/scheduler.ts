@@ -1,68 +1,22 @@
 // The scheduler: every pod that waits for a node, in one pass. What to do is decided in shared/scheduling; here it is done.
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/core/v1.ts'
+import type { Node, PersistentVolume, Pod } from '../api/core/v1.ts'
 import type { PodDisruptionBudget } from '../api/policy/v1.ts'
-import type { StorageClass } from '../api/storage/v1.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import { objectKey } from '../apimachinery/types.ts'
-import { type Decision, schedule } from '../scheduling/pass.ts'
+import { type Decision, PREEMPTED, schedule } from '../scheduling/pass.ts'
 import { Snapshot } from '../scheduling/snapshot.ts'
-import { volumeClass } from '../scheduling/volume-matching.ts'
-import { type ClaimDecision, SELECTED_NODE, type VolumeLookup, Volumes } from '../scheduling/volumes.ts'
-import type { Change, Informer } from '../store/types.ts'
+import { type ClaimDecision, SELECTED_NODE } from '../scheduling/volumes.ts'
+import type { Informer } from '../store/types.ts'
 import { all } from './bursts.ts'
-import {
-  NAMESPACES,
-  NODES,
-  PERSISTENT_VOLUME_CLAIMS,
-  PERSISTENT_VOLUMES,
-  POD_DISRUPTION_BUDGETS,
-  PODS,
-  STORAGE_CLASSES,
-} from './collections.ts'
-import { equal } from './equality.ts'
-import { isFinished, podCondition } from './pods.ts'
+import { NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, POD_DISRUPTION_BUDGETS, PODS } from './collections.ts'
+import { podCondition } from './pods.ts'
 import { siblingSelectors } from './scheduler-siblings.ts'
+import { volumesFor } from './scheduler-volumes.ts'
+import { isPending, NAME, usesNode, watches } from './scheduler-watches.ts'
 import { timestamp } from './time.ts'
 import type { Controller, ControllerContext } from './types.ts'
 
-const NAME = 'default-scheduler'
-/** There is one queue. */
-const QUEUE = objectKey(undefined, 'queue')
-
-function isPending({ spec, metadata, ...pod }: Pod): boolean {
-  return (
-    !spec.nodeName &&
-    (spec.schedulerName ?? NAME) === NAME &&
-    metadata.deletionTimestamp === undefined &&
-    !spec.schedulingGates?.length &&
-    !isFinished({ spec, metadata, ...pod })
-  )
-}
-
-const usesNode = (pod: Pod): boolean => Boolean(pod.spec.nodeName) && !isFinished(pod)
-
-/** Whether a change of a pod can let some pod be placed that could not be before. */
-function concerns({ type, object, previous }: Change): boolean {
-  const pod = object as Pod
-  const before = previous as Pod | undefined
-  if (type === 'deleted') return usesNode(pod)
-  if (isPending(pod)) return before === undefined || !isPending(before) || !equal(before.spec, pod.spec) || labelsChanged(before, pod)
-  if (before === undefined) return false
-  // Room was made, or a neighbour came or changed.
-  return usesNode(before) !== usesNode(pod) || (usesNode(pod) && labelsChanged(before, pod))
-}
-
-const labelsChanged = (a: KubeObject, b: KubeObject): boolean => !equal(a.metadata.labels, b.metadata.labels)
-
-function nodeConcerns({ type, object, previous }: Change): boolean {
-  if (type === 'deleted') return false
-  if (previous === undefined) return true
-  const [before, after] = [previous as Node, object as Node]
-  return labelsChanged(before, after) || !equal(before.spec, after.spec) || !equal(before.status?.allocatable, after.status?.allocatable)
-}
-
-const whenever = (concern: (change: Change) => boolean) => (change: Change) => (concern(change) ? [QUEUE] : [])
 const PENDING = 'pending'
 const ON_NODES = 'on-nodes'
 
@@ -77,7 +31,7 @@ async function reconcile(_key: string, context: ControllerContext): Promise<unde
     context.informer(NODES),
     context.informer(POD_DISRUPTION_BUDGETS),
     siblingSelectors(context),
-    lookup(context, pending),
+    volumesFor(context, pending),
   ])
   const namespaces = needsNamespaces([...pending, ...running]) ? await context.informer(NAMESPACES) : undefined
   const decisions = schedule(pending, {
@@ -97,41 +51,16 @@ async function reconcile(_key: string, context: ControllerContext): Promise<unde
 export const scheduler: Controller = {
   name: 'scheduler',
   component: NAME,
-  watches: [
-    { resource: PODS, keys: whenever(concerns) },
-    { resource: NODES, keys: whenever(nodeConcerns) },
-    { resource: PERSISTENT_VOLUMES, keys: whenever(({ type }) => type !== 'deleted') },
-    { resource: PERSISTENT_VOLUME_CLAIMS, keys: whenever(({ type }) => type !== 'deleted') },
-    { resource: STORAGE_CLASSES, keys: whenever(({ type }) => type !== 'deleted') },
-  ],
+  watches,
   reconcile,
 }
 
 const needsNamespaces = (pods: readonly Pod[]): boolean =>
   pods.some(({ spec: { affinity } }) => affinity !== undefined && JSON.stringify(affinity).includes('namespaceSelector'))
 
-const BY_CLASS = 'class'
-
-/** Claims and volumes are looked at only when a pod has some. */
-async function lookup({ informer }: ControllerContext, pending: readonly Pod[]): Promise<Volumes> {
-  const none: VolumeLookup = { claim: () => undefined, volume: () => undefined, volumesOfClass: () => [], storageClass: () => undefined }
-  const used = pending.some(({ spec }) =>
-    spec.volumes?.some(volume => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined),
-  )
-  if (!used) return new Volumes(none)
-  const [claims, volumes, classes] = await Promise.all([
-    informer(PERSISTENT_VOLUME_CLAIMS),
-    informer(PERSISTENT_VOLUMES),
-    informer(STORAGE_CLASSES),
-  ])
-  volumes.addIndex(BY_CLASS, volume => [volumeClass(volume as PersistentVolume)])
-  return new Volumes({
-    claim: (namespace, name) => claims.get(objectKey(namespace, name))?.object as PersistentVolumeClaim | undefined,
-    volume: name => volumes.get(objectKey(undefined, name))?.object as PersistentVolume | undefined,
-    volumesOfClass: name => volumes.byIndex(BY_CLASS, name).map(({ object }) => object as PersistentVolume),
-    storageClass: name => classes.get(objectKey(undefined, name))?.object as StorageClass | undefined,
-  })
-}
+/** An event's message holds so many characters. */
+const MOST_TOLD = 1024
+const shortened = (message: string): string => (message.length <= MOST_TOLD ? message : `${message.slice(0, MOST_TOLD - 4)} ...`)
 
 class Actions {
   readonly #context: ControllerContext
@@ -150,7 +79,11 @@ class Actions {
         case 'claims':
           return await all(decision.claims, claim => this.#decide(claim, decision.node))
         case 'fail':
-          return await this.#fail(decision.pod, decision.message, undefined)
+          return await this.#fail(
+            decision.pod,
+            decision.message,
+            decision.keepsNomination ? decision.pod.status?.nominatedNodeName : undefined,
+          )
         case 'preempt':
           return await this.#preempt(decision)
         case 'wait':
@@ -195,9 +128,13 @@ class Actions {
 
   async #fail(pod: Pod, message: string, nominatedNodeName: string | undefined): Promise<void> {
     const current = podCondition(pod, 'PodScheduled')
-    const said = current?.status === 'False' && current.reason === 'Unschedulable' && current.message === message
+    const { namespace, name, generation: observedGeneration } = pod.metadata
+    const said =
+      current?.status === 'False' &&
+      current.reason === 'Unschedulable' &&
+      current.message === message &&
+      current.observedGeneration === observedGeneration
     if (said && pod.status?.nominatedNodeName === nominatedNodeName) return
-    const { namespace, name } = pod.metadata
     const lastTransitionTime = current?.status === 'False' ? current.lastTransitionTime : timestamp(this.#context.now())
     await this.#context.client.patch(PODS, namespace, name, {
       type: 'strategic',
@@ -205,13 +142,21 @@ class Actions {
       body: {
         status: {
           conditions: [
-            { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastProbeTime: null, lastTransitionTime },
+            {
+              type: 'PodScheduled',
+              status: 'False',
+              reason: 'Unschedulable',
+              message,
+              observedGeneration,
+              lastProbeTime: null,
+              lastTransitionTime,
+            },
           ],
           ...(pod.status?.nominatedNodeName === nominatedNodeName ? {} : { nominatedNodeName: nominatedNodeName ?? null }),
         },
       },
     })
-    if (!said) this.#say(pod, 'Warning', 'FailedScheduling', message, 'Scheduling')
+    if (!said) this.#say(pod, 'Warning', 'FailedScheduling', shortened(message), 'Scheduling')
   }
 
   /** The place is noted before anybody has to leave it: a pass after a crash between the two finds out and goes on. */
@@ -231,7 +176,7 @@ class Actions {
   }
 
   async #evict(victim: Pod, pod: Pod, node: string): Promise<void> {
-    const { namespace, name, uid, deletionTimestamp } = victim.metadata
+    const { namespace, name, uid, deletionTimestamp, generation: observedGeneration } = victim.metadata
     if (deletionTimestamp !== undefined) return
     const { client, now } = this.#context
     try {
@@ -245,8 +190,9 @@ class Actions {
               {
                 type: 'DisruptionTarget',
                 status: 'True',
-                reason: 'PreemptionByScheduler',
+                reason: PREEMPTED,
                 message: `${NAME}: preempting to accommodate a higher priority pod`,
+                observedGeneration,
                 lastTransitionTime: timestamp(now()),
               },
             ],

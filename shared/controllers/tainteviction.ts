@@ -16,18 +16,17 @@ import { splitName } from './watches.ts'
 const noExecute = (node: Node | undefined): Taint[] => node?.spec?.taints?.filter(({ effect }) => effect === 'NoExecute') ?? []
 
 /**
- * When the pod has to go (ms since the epoch; 0 is at once), undefined when it may stay. Of the tolerations that apply, the shortest
- * counts.
+ * When the pod has to go (ms since the epoch; 0 is at once), undefined when it may stay. For each taint the first toleration that applies
+ * counts, and of several taints the one that leaves the shortest time.
  * @param since when each taint came
  */
 export function evictionTime(pod: Pod, taints: readonly Taint[], since: (taint: Taint) => number): number | undefined {
   let due: number | undefined
   for (const taint of taints) {
-    const tolerations = (pod.spec.tolerations ?? []).filter(toleration => tolerates(toleration, taint))
-    if (tolerations.length === 0) return 0
-    for (const { tolerationSeconds } of tolerations) {
-      if (tolerationSeconds !== undefined) due = earliest(due, since(taint) + Math.max(0, tolerationSeconds) * 1000)
-    }
+    const toleration = pod.spec.tolerations?.find(toleration => tolerates(toleration, taint))
+    if (toleration === undefined) return 0
+    const { tolerationSeconds } = toleration
+    if (tolerationSeconds !== undefined) due = earliest(due, since(taint) + Math.max(0, tolerationSeconds) * 1000)
   }
   return due
 }
@@ -55,7 +54,7 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   const leaving: Pod[] = []
   let next: number | undefined
   for (const pod of podsOn(await context.informer(PODS), node.metadata.name)) {
-    if (isFinished(pod) || pod.metadata.deletionTimestamp !== undefined) continue
+    if (pod.metadata.deletionTimestamp !== undefined) continue
     const bound = parseTime(pod.metadata.creationTimestamp ?? '') || 0
     // A pod cannot have been waiting for longer than it is there.
     const due = evictionTime(pod, taints, taint => Math.max(since(taint), bound))
@@ -81,7 +80,7 @@ async function cancelled(what: string, { informer, events, now }: ControllerCont
 }
 
 async function evict(pod: Pod, { client, events, now }: ControllerContext): Promise<void> {
-  const { namespace, name, uid } = pod.metadata
+  const { namespace, name, uid, generation: observedGeneration } = pod.metadata
   void events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`)
   await unlessGone(() =>
     client.patch(PODS, namespace, name, {
@@ -96,6 +95,7 @@ async function evict(pod: Pod, { client, events, now }: ControllerContext): Prom
               status: 'True',
               reason: 'DeletionByTaintManager',
               message: 'Taint manager: deleting due to NoExecute taint',
+              observedGeneration,
               lastTransitionTime: timestamp(now()),
             },
           ],

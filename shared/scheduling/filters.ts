@@ -4,6 +4,7 @@ import { isTolerated, matchesNodeAffinity, namedNodes, UNSCHEDULABLE_TAINT, unto
 import { type PodInfo, portsClash } from './pod-info.ts'
 import type { NodeInfo, Snapshot } from './snapshot.ts'
 import { spreadFilter } from './spread.ts'
+import { diskFilter } from './volume-conflicts.ts'
 import type { Volumes } from './volumes.ts'
 
 /** Why a node cannot take a pod. */
@@ -53,10 +54,7 @@ function fitFilter({ requests }: PodInfo): Filter {
   return ({ allocatable, requested, mostPods, pods }) => {
     let reasons: string[] | undefined
     let helpful = true
-    if (pods.size + 1 > mostPods) {
-      reasons = ['Too many pods']
-      helpful = mostPods > 0
-    }
+    if (pods.size + 1 > mostPods) reasons = ['Too many pods']
     for (const [resource, amount] of wanted) {
       const most = allocatable.get(resource) ?? 0
       if (amount <= most - (requested.get(resource) ?? 0)) continue
@@ -83,6 +81,7 @@ export function filterOf(info: PodInfo, snapshot: Snapshot, volumes: Volumes, an
   const dynamic = [
     portFilter(info),
     fitFilter(info),
+    diskFilter(info),
     volumes.filter(info, snapshot),
     spreadFilter(info, snapshot),
     interPodFilter(info, snapshot),

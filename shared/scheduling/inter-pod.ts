@@ -85,5 +85,5 @@ export function interPodScores(info: PodInfo, snapshot: Snapshot, nodes: readonl
   )
   const least = Math.min(...scores)
   const range = Math.max(...scores) - least
-  return scores.map(score => (range === 0 ? 0 : Math.floor((100 * (score - least)) / range)))
+  return scores.map(score => (range === 0 ? 0 : Math.floor(100 * ((score - least) / range))))
 }

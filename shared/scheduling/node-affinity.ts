@@ -44,15 +44,18 @@ export function matchesNodeAffinity({ spec }: Pod, node: Node): boolean {
   return required === undefined || matchesNodeTerms(required.nodeSelectorTerms, node)
 }
 
-/** The only nodes that every term names, if they all name some (as a DaemonSet's pods do). */
+/**
+ * The only nodes that every term names, if they all name some (as a DaemonSet's pods do). Fields of one term must all hold, so none is
+ * left where they name different nodes.
+ */
 export function namedNodes({ spec }: Pod): ReadonlySet<string> | undefined {
   const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
   if (terms === undefined || terms.length === 0) return undefined
   const names = new Set<string>()
   for (const { matchFields = [] } of terms) {
-    const name = matchFields.find(({ key, operator }) => key === 'metadata.name' && operator === 'In')
-    if (name === undefined) return undefined
-    for (const value of name.values ?? []) names.add(value)
+    const [first, ...others] = matchFields.filter(({ key, operator }) => key === 'metadata.name' && operator === 'In')
+    if (first === undefined) return undefined
+    for (const name of first.values ?? []) if (others.every(({ values }) => values?.includes(name))) names.add(name)
   }
   return names
 }

@@ -4,17 +4,20 @@ import type { PodDisruptionBudget } from '../api/policy/v1.ts'
 import type { LabelSelector } from '../apimachinery/types.ts'
 import { fnv32a } from '../controllers/hash.ts'
 import { type Filter, filterOf, type Rejection, type StaticAnswers } from './filters.ts'
+import { namedNodes } from './node-affinity.ts'
 import { type PodInfo, podInfo } from './pod-info.ts'
 import { preempt } from './preemption.ts'
 import { imageStates, type ScoreContext, scoreNodes } from './scores.ts'
 import type { NodeInfo, Snapshot } from './snapshot.ts'
+import { disksOf } from './volume-conflicts.ts'
 import { type ClaimDecision, SELECTED_NODE, type Volumes } from './volumes.ts'
 
 export type Decision =
   | { readonly pod: Pod; readonly kind: 'bind'; readonly node: string }
   /** The claims first; the pod is bound in a later pass, when they are. */
   | { readonly pod: Pod; readonly kind: 'claims'; readonly node: string; readonly claims: readonly ClaimDecision[] }
-  | { readonly pod: Pod; readonly kind: 'fail'; readonly message: string }
+  /** Where it was nominated to stays noted if nothing was found out about other nodes. */
+  | { readonly pod: Pod; readonly kind: 'fail'; readonly message: string; readonly keepsNomination?: boolean }
   | { readonly pod: Pod; readonly kind: 'preempt'; readonly message: string; readonly node: string; readonly victims: readonly Pod[] }
   /** It is waiting for victims to end, or for its claims; there is nothing new to say. */
   | { readonly pod: Pod; readonly kind: 'wait' }
@@ -31,10 +34,12 @@ export function schedule(pending: readonly Pod[], input: PassInput): Decision[] 
   return inOrder(pending).map(info => pass.place(info))
 }
 
-/** Higher priority first, then first come first served. */
+/** Higher priority first, then those for which room was made, then first come first served. */
 function inOrder(pods: readonly Pod[]): PodInfo[] {
+  const isNominated = ({ pod }: PodInfo): number => (pod.status?.nominatedNodeName ? 1 : 0)
   return pods.map(podInfo).sort((a, b) => {
     if (a.priority !== b.priority) return b.priority - a.priority
+    if (isNominated(a) !== isNominated(b)) return isNominated(b) - isNominated(a)
     const [first, second] = [a.pod.metadata.creationTimestamp ?? '', b.pod.metadata.creationTimestamp ?? '']
     return first < second ? -1 : first > second ? 1 : 0
   })
@@ -57,8 +62,11 @@ class Pass {
     const { snapshot, volumes } = this.#input
     if (snapshot.nodes.length === 0) return { pod, kind: 'fail', message: 'no nodes available to schedule pods' }
     const total = snapshot.nodes.length
-    const blocker = volumes.blocker(info)
-    if (blocker !== undefined) return { pod, kind: 'fail', message: `0/${total} nodes are available: ${blocker}. not found` }
+    const blocker = namedNodes(pod)?.size === 0 ? 'pod affinity terms conflict' : volumes.blocker(info)
+    // "not found" is what upstream makes of it that no plugin has looked at the pod's resource claims by then.
+    if (blocker !== undefined) {
+      return { pod, kind: 'fail', message: `0/${total} nodes are available: ${blocker}. not found`, keepsNomination: true }
+    }
 
     const question = questionOf(info)
     const known = this.#failures.get(question)
@@ -100,15 +108,15 @@ class Pass {
     const { snapshot, budgets } = this.#input
     const total = snapshot.nodes.length
     const why = `0/${total} nodes are available: ${tally(rejections.flatMap(({ reasons }) => reasons))}.`
-    const after = (text: string): Decision => {
+    const after = (text: string) => {
       const message = `${why} no new claims to deallocate, preemption: ${text}`
       // Pods that come may be company that it wants: then the answer may change.
       if (info.requiredAffinity.length === 0) this.#failures.set(question, { generation: snapshot.generation, message })
-      return { pod, kind: 'fail', message }
+      return { pod, kind: 'fail', message } as const
     }
-    if (pod.spec.preemptionPolicy === 'Never') return after('not eligible due to preemptionPolicy=Never.')
+    if (pod.spec.preemptionPolicy === 'Never') return { ...after('not eligible due to preemptionPolicy=Never.'), keepsNomination: true }
     const nominated = snapshot.node(pod.status?.nominatedNodeName ?? '')
-    if (nominated !== undefined && isMakingRoom(nominated, info)) {
+    if (nominated !== undefined && rejections[nominated.index]?.resolvable && isMakingRoom(nominated, info)) {
       // Its place is kept: for the others of this pass it is there already.
       snapshot.put(info, nominated)
       return { pod, kind: 'wait' }
@@ -126,8 +134,16 @@ const isWritten =
   ({ claim, volume }: ClaimDecision): boolean =>
     volume !== undefined ? volume.spec?.claimRef !== undefined : claim.metadata.annotations?.[SELECTED_NODE] === node
 
+/** Whether a pod is on its way out there for the sake of a more important one. */
 const isMakingRoom = (node: NodeInfo, { priority }: PodInfo): boolean =>
-  [...node.pods.values()].some(other => other.priority < priority && other.pod.metadata.deletionTimestamp !== undefined)
+  [...node.pods.values()].some(other => other.priority < priority && isPreempted(other.pod))
+
+const isPreempted = ({ metadata, status }: Pod): boolean =>
+  metadata.deletionTimestamp !== undefined &&
+  (status?.conditions?.some(c => c.type === 'DisruptionTarget' && c.status === 'True' && c.reason === PREEMPTED) ?? false)
+
+/** Reason of the condition DisruptionTarget. */
+export const PREEMPTED = 'PreemptionByScheduler'
 
 /** "1 Insufficient cpu, 2 node(s) were unschedulable": each reason with its number, in the order of the texts. */
 function tally(reasons: readonly string[]): string {
@@ -140,7 +156,7 @@ function tally(reasons: readonly string[]): string {
 }
 
 /** What decides whether and why a pod fails. Pods of one ReplicaSet ask the same. */
-function questionOf({ pod, requests, priority }: PodInfo): string {
+function questionOf({ pod, requests, priority, claims, hostPorts }: PodInfo): string {
   const { spec, metadata } = pod
   return JSON.stringify([
     metadata.namespace,
@@ -151,8 +167,9 @@ function questionOf({ pod, requests, priority }: PodInfo): string {
     spec.affinity,
     spec.tolerations,
     spec.topologySpreadConstraints,
-    spec.volumes?.map(({ persistentVolumeClaim, ephemeral }) => persistentVolumeClaim ?? ephemeral),
-    spec.containers.map(({ ports }) => ports),
+    claims,
+    disksOf(pod),
+    hostPorts,
     spec.preemptionPolicy,
     pod.status?.nominatedNodeName,
   ])

@@ -1,6 +1,6 @@
 // Making room for a more important pod: which pods would have to go on which node, and which node costs least.
 import type { PodDisruptionBudget } from '../api/policy/v1.ts'
-import { matches } from '../controllers/selectors.ts'
+import { isEmptySelector, matches } from '../controllers/selectors.ts'
 import { parseTime } from '../controllers/time.ts'
 import type { Filter, Rejection } from './filters.ts'
 import type { PodInfo } from './pod-info.ts'
@@ -30,7 +30,9 @@ function protectedBy(budgets: readonly PodDisruptionBudget[], pods: readonly Pod
     const { namespace, labels, name } = info.pod.metadata
     let violates = false
     budgets.forEach(({ metadata, spec, status }, i) => {
-      if (metadata.namespace !== namespace || labels === undefined || !matches(spec?.selector, labels)) return
+      // A pod without labels is in no budget, and a budget without a selector has no pods: not for preemption.
+      if (metadata.namespace !== namespace || labels === undefined || Object.keys(labels).length === 0) return
+      if (isEmptySelector(spec?.selector) || !matches(spec?.selector, labels)) return
       // One that is being evicted already was counted then.
       if (status?.disruptedPods?.[name] !== undefined) return
       left[i]!--
@@ -41,20 +43,24 @@ function protectedBy(budgets: readonly PodDisruptionBudget[], pods: readonly Pod
   return { guarded, free }
 }
 
-/** The fewest pods, the least important first, whose going lets the pod onto the node. The snapshot is as before afterwards. */
+/**
+ * The fewest pods, the least important first, whose going lets the pod onto the node; or why not even all of them would. The snapshot is
+ * as before afterwards.
+ */
 function victimsOn(
   info: PodInfo,
   node: NodeInfo,
   snapshot: Snapshot,
   fits: Filter,
   budgets: readonly PodDisruptionBudget[],
-): Candidate | undefined {
+): Candidate | Rejection {
   const lower = [...node.pods.values()].filter(({ priority }) => priority < info.priority).sort(byImportance)
-  if (lower.length === 0) return undefined
+  if (lower.length === 0) return NONE_LOWER
   for (const pod of lower) snapshot.take(pod, node)
   const victims: PodInfo[] = []
   let violations = 0
-  if (fits(node) === undefined) {
+  const rejected = fits(node)
+  if (rejected === undefined) {
     const { guarded, free } = protectedBy(budgets, lower)
     const spare = (pod: PodInfo): boolean => {
       snapshot.put(pod, node)
@@ -67,7 +73,7 @@ function victimsOn(
     for (const pod of free) spare(pod)
   }
   for (const pod of lower) if (!node.pods.has(pod.key)) snapshot.put(pod, node)
-  return victims.length === 0 ? undefined : { node, victims: victims.sort(byImportance), violations }
+  return rejected ?? { node, victims: victims.sort(byImportance), violations }
 }
 
 /** Fewest broken budgets, then the least important victims, then few of them, then those that started last. */
@@ -83,8 +89,8 @@ function better(a: Candidate, b: Candidate): number {
   )
 }
 
-export const NOT_HELPFUL = 'Preemption is not helpful for scheduling'
-export const NO_VICTIMS = 'No preemption victims found for incoming pod'
+const NOT_HELPFUL = 'Preemption is not helpful for scheduling'
+const NONE_LOWER: Rejection = { reasons: ['No preemption victims found for incoming pod'], resolvable: false }
 
 /**
  * Where room can be made, or why nowhere: a reason for each node.
@@ -105,7 +111,7 @@ export function preempt(
       continue
     }
     const candidate = victimsOn(info, node, snapshot, fits, budgets)
-    if (candidate === undefined) reasons.push(NO_VICTIMS)
+    if ('reasons' in candidate) reasons.push(...candidate.reasons)
     else if (best === undefined || better(candidate, best) < 0) best = candidate
   }
   return best ?? { reasons }

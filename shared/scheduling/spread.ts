@@ -1,7 +1,7 @@
 // Topology spread constraints: the hard ones as a filter, the soft ones (or the cluster's own) as a score.
 import type { Pod, TopologySpreadConstraint } from '../api/core/v1.ts'
 import type { LabelSelector } from '../apimachinery/types.ts'
-import { matches } from '../controllers/selectors.ts'
+import { isEmptySelector, matches } from '../controllers/selectors.ts'
 import type { Filter, Rejection } from './filters.ts'
 import { matchesNodeAffinity, untoleratedTaint } from './node-affinity.ts'
 import { type PodInfo, withLabelKeys } from './pod-info.ts'
@@ -55,13 +55,17 @@ function constraintsOf(pod: Pod, list: readonly TopologySpreadConstraint[], requ
   })
 }
 
-/** How many of the pods that the constraint is about each domain has; domains without any are not in it. */
+/**
+ * How many of the pods that the constraint is about each domain has; domains without any are not in it. A selector that would take
+ * every pod counts none.
+ */
 function matching(constraint: Constraint, pod: Pod, snapshot: Snapshot, perNode = false): ReadonlyMap<string, number> {
   const { namespace } = pod.metadata
   return snapshot.counter(`spread${perNode ? '-node' : ''}|${constraint.id}`, () => ({
     matches: ({ pod: other }) =>
       other.metadata.namespace === namespace &&
       other.metadata.deletionTimestamp === undefined &&
+      !isEmptySelector(constraint.selector) &&
       matches(constraint.selector, other.metadata.labels),
     place: node => (perNode ? node.name : constraint.counts(node) ? topologyValue(node, constraint.key) : undefined),
     weight: 1,
@@ -149,9 +153,8 @@ export function spreadScores(
     const isHost = constraint.key === HOSTNAME
     const counts = matching(constraint, pod, snapshot, isHost)
     const eligible = nodes.filter((_, i) => !ignored[i])
-    const values = isHost
-      ? eligible.length
-      : new Set(eligible.map(node => topologyValue(node, constraint.key)).filter(v => v !== undefined)).size
+    // Nodes without the label, where they take part at all, are one more domain.
+    const values = isHost ? eligible.length : new Set(eligible.map(node => topologyValue(node, constraint.key))).size
     const weight = Math.log(values + 2)
     nodes.forEach((node, i) => {
       const value = topologyValue(node, constraint.key)

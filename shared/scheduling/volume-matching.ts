@@ -63,8 +63,11 @@ export function findVolume(
   for (const volume of volumes) {
     if (volume.metadata.deletionTimestamp !== undefined || taken?.has(volume.metadata.name)) continue
     const enough = volumeSize(volume) >= size
-    if (!enough || !sameMode(volume, claim) || (node === undefined ? !hasAccessModes(volume, claim) : !reaches(volume, node))) continue
-    if (isReservedFor(volume, claim)) return volume
+    if (!enough || !sameMode(volume, claim) || (node === undefined && !hasAccessModes(volume, claim))) continue
+    const reachable = node === undefined || reaches(volume, node)
+    // The claim gets the one that is kept for it or none.
+    if (isReservedFor(volume, claim)) return reachable ? volume : undefined
+    if (!reachable) continue
     if (reservedOnly || volume.spec?.claimRef !== undefined || volume.status?.phase !== 'Available') continue
     if (volumeClass(volume) !== wantedClass || !hasAccessModes(volume, claim)) continue
     if ((volume.spec?.volumeAttributesClassName ?? '') !== (claim.spec?.volumeAttributesClassName ?? '')) continue

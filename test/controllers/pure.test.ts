@@ -261,14 +261,22 @@ describe('slices', () => {
   })
 })
 
-test('of several tolerations the shortest time counts', () => {
+test('of several tolerations the first that applies to a taint counts', () => {
   const taint = { key: 'x', effect: 'NoExecute' }
   const tolerant = (...seconds: (number | undefined)[]) =>
     pod('p', { tolerations: seconds.map(tolerationSeconds => ({ key: 'x', operator: 'Exists', effect: 'NoExecute', tolerationSeconds })) })
   const due = (p: Pod) => evictionTime(p, [taint], () => 1_000)
   expect(due(pod('p'))).toBe(0)
   expect(due(tolerant(undefined))).toBeUndefined()
-  expect(due(tolerant(60, 5))).toBe(6_000)
+  expect(due(tolerant(60, 5))).toBe(61_000)
+  expect(due(tolerant(undefined, 5))).toBeUndefined()
+  const both = pod('p', {
+    tolerations: [
+      { key: 'x', operator: 'Exists', tolerationSeconds: 60 },
+      { key: 'y', operator: 'Exists', tolerationSeconds: 5 },
+    ],
+  })
+  expect(evictionTime(both, [taint, { key: 'y', effect: 'NoExecute' }], () => 1_000)).toBe(6_000)
 })
 
 test('a burst of writes begins small and stops at the first failure', async () => {

@@ -1,35 +1,6 @@
 // The scheduler's decisions, without a cluster.
 import { expect, test } from 'vitest'
-import type { Node, Pod } from '../../shared/api/core/v1.ts'
-import { type Decision, schedule } from '../../shared/scheduling/pass.ts'
-import { Snapshot } from '../../shared/scheduling/snapshot.ts'
-import { Volumes } from '../../shared/scheduling/volumes.ts'
-
-const volumes = new Volumes({ claim: () => undefined, volume: () => undefined, volumesOfClass: () => [], storageClass: () => undefined })
-
-const node = (name: string, allocatable: object = {}, more: { labels?: object; spec?: object } = {}): Node =>
-  ({
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: { name, labels: { 'kubernetes.io/hostname': name, ...more.labels } },
-    spec: more.spec,
-    status: { allocatable: { cpu: '4', memory: '8Gi', pods: '110', ...allocatable } },
-  }) as Node
-
-const pod = (name: string, spec: object = {}, labels: object = {}): Pod =>
-  ({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: 'a', uid: name, labels, creationTimestamp: '2030-01-01T00:00:00Z' },
-    spec: { containers: [{ name: 'c', image: 'i' }], ...spec },
-  }) as Pod
-
-const cpu = (amount: string) => ({ containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: amount } } }] })
-
-const place = (pending: Pod[], nodes: Node[], running: Pod[] = []): Decision[] =>
-  schedule(pending, { snapshot: new Snapshot(nodes, running), volumes, budgets: [], siblings: () => undefined })
-
-const nodeOf = (decision: Decision | undefined) => (decision?.kind === 'bind' ? decision.node : decision?.kind)
+import { cpu, node, nodeOf, place, pod } from './scheduling.ts'
 
 test('a thousand pods are placed in one pass, each seeing those before it', () => {
   const nodes = Array.from({ length: 10 }, (_, i) => node(`n${i}`, { cpu: '10', memory: '100Gi', pods: '200' }))
@@ -127,6 +98,7 @@ test('victims are the least important that make room, and nobody else is put in 
 test('a pod that waits for its victims says nothing new', () => {
   const going = pod('low', { ...cpu('3'), priority: 1, nodeName: 'a' })
   going.metadata.deletionTimestamp = '2030-01-01T00:00:00Z'
+  going.status = { conditions: [{ type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler' }] }
   const high = pod('high', { ...cpu('3'), priority: 9 })
   high.status = { nominatedNodeName: 'a' }
   expect(place([high], [node('a')], [going])[0]?.kind).toBe('wait')

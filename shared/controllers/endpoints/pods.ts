@@ -27,9 +27,9 @@ export const isSelecting = ({ spec }: Service): boolean => spec?.type !== 'Exter
 
 export const isHeadless = ({ spec }: Service): boolean => spec?.clusterIP === 'None'
 
-/** Pods with an address and a node; those that are going only if asked for. */
+/** Pods with an address; those that are going only if asked for. */
 export function serves(pod: Pod, { terminating }: { readonly terminating: boolean }): boolean {
-  if (isFinished(pod) || !pod.spec.nodeName || addressesOf(pod).length === 0) return false
+  if (isFinished(pod) || addressesOf(pod).length === 0) return false
   return terminating || pod.metadata.deletionTimestamp === undefined
 }
 

@@ -14,14 +14,25 @@ export interface SliceGroup {
 
 const ZONE = 'topology.kubernetes.io/zone'
 
-export function groupsOf(service: Service, pods: readonly Pod[], nodeOf: (name: string) => Node | undefined): SliceGroup[] {
+/** @param hinted whether endpoints get the hints that spec.trafficDistribution asks for */
+export function groupsOf(
+  service: Service,
+  pods: readonly Pod[],
+  nodeOf: (name: string) => Node | undefined,
+  hinted = true,
+): { readonly groups: SliceGroup[]; readonly skipped: readonly Pod[] } {
+  const distribution = hinted ? service.spec?.trafficDistribution : undefined
+  const skipped: Pod[] = []
   const publish = service.spec?.publishNotReadyAddresses ?? false
   const groups = new Map<string, { addressType: Family; ports: EndpointPort[] | undefined; endpoints: Endpoint[] }>()
   for (const pod of pods) {
     if (!serves(pod, { terminating: true })) continue
-    const node = nodeOf(pod.spec.nodeName!)
+    const node = nodeOf(pod.spec.nodeName ?? '')
     // Its zone is not known: better no endpoint than one that attracts traffic from afar.
-    if (node === undefined && !publish) continue
+    if (node === undefined && !publish) {
+      skipped.push(pod)
+      continue
+    }
     for (const family of familiesOf(service)) {
       const addresses = addressesOf(pod).filter(address => familyOf(address) === family)
       if (addresses.length === 0) continue
@@ -32,10 +43,10 @@ export function groupsOf(service: Service, pods: readonly Pod[], nodeOf: (name: 
         group = { addressType: family, ports, endpoints: [] }
         groups.set(key, group)
       }
-      group.endpoints.push(endpointOf(service, pod, addresses[0]!, node, publish))
+      group.endpoints.push(endpointOf(service, pod, addresses[0]!, node, publish, distribution))
     }
   }
-  return [...groups.values()]
+  return { groups: [...groups.values()], skipped }
 }
 
 function portsOf({ spec }: Service, pod: Pod): EndpointPort[] | undefined {
@@ -49,29 +60,36 @@ function portsOf({ spec }: Service, pod: Pod): EndpointPort[] | undefined {
   return ports.length === 0 ? undefined : ports.sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1))
 }
 
-function endpointOf(service: Service, pod: Pod, address: string, node: Node | undefined, publish: boolean): Endpoint {
+function endpointOf(
+  service: Service,
+  pod: Pod,
+  address: string,
+  node: Node | undefined,
+  publish: boolean,
+  distribution: string | undefined,
+): Endpoint {
   const { namespace, name, uid, deletionTimestamp } = pod.metadata
   const serving = isReady(pod)
   const terminating = deletionTimestamp !== undefined
   const ready = publish || (serving && !terminating)
   const hostname = hostnameIn(service, pod)
-  const zone = node?.metadata.labels?.[ZONE]
-  const hints = ready ? hintsFor(service.spec?.trafficDistribution, zone, pod.spec.nodeName!) : undefined
+  const zone = node?.metadata.labels?.[ZONE] || undefined
+  const hints = ready ? hintsFor(distribution, zone, pod.spec.nodeName) : undefined
   return {
     addresses: [address],
     conditions: { ready, serving, terminating },
     ...(hostname === undefined ? {} : { hostname }),
-    nodeName: pod.spec.nodeName,
+    ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
     ...(zone === undefined ? {} : { zone }),
     targetRef: { kind: 'Pod', namespace, name, uid },
     ...(hints === undefined ? {} : { hints }),
   }
 }
 
-function hintsFor(distribution: string | undefined, zone: string | undefined, node: string): Endpoint['hints'] {
+function hintsFor(distribution: string | undefined, zone: string | undefined, node: string | undefined): Endpoint['hints'] {
   const forZones = zone === undefined ? undefined : [{ name: zone }]
   if (distribution === 'PreferClose' || distribution === 'PreferSameZone') return forZones === undefined ? undefined : { forZones }
-  if (distribution === 'PreferSameNode') return { ...(forZones === undefined ? {} : { forZones }), forNodes: [{ name: node }] }
+  if (distribution === 'PreferSameNode' && node) return { ...(forZones === undefined ? {} : { forZones }), forNodes: [{ name: node }] }
   return undefined
 }
 
@@ -98,7 +116,8 @@ const idOf = ({ addresses, targetRef }: Endpoint): string => `${addresses[0]} ${
 
 /**
  * The fewest writes that bring the slices to the wanted endpoints: those that stay, stay where they are; new ones fill slices that are
- * written anyway, then others with room, then new slices, for which such as would be deleted are taken.
+ * written anyway, the fullest first; what is left goes into one other slice if it has room for all of it, and into new slices
+ * otherwise, for which such as would be deleted are taken.
  */
 export function planSlices(existing: readonly EndpointSlice[], groups: readonly SliceGroup[], frame: SliceFrame, most: number): SlicePlan {
   const plan: SlicePlan = { create: [], update: [], remove: [] }
@@ -109,11 +128,14 @@ export function planSlices(existing: readonly EndpointSlice[], groups: readonly 
     byKey.delete(key)
   }
   for (const slices of byKey.values()) plan.remove.push(...slices)
-  while (plan.create.length > 0 && plan.remove.length > 0) {
-    const { addressType } = plan.create[0]!
+  for (let i = 0; i < plan.create.length; ) {
+    const { addressType, endpoints, ports } = plan.create[i]!
     const reused = plan.remove.findIndex(slice => slice.addressType === addressType)
-    if (reused < 0) break
-    const { endpoints, ports } = plan.create.shift()!
+    if (reused < 0) {
+      i++
+      continue
+    }
+    plan.create.splice(i, 1)
     const [slice] = plan.remove.splice(reused, 1)
     plan.update.push(framed({ ...slice!, endpoints: [...endpoints], ports: ports === undefined ? undefined : [...ports] }, frame))
   }
@@ -136,26 +158,28 @@ function fill(
       wanted.delete(idOf(endpoint))
       kept.push(now)
     }
-    return { slice, kept, changed: !equal(kept, slice.endpoints ?? []) }
+    const next = framed(slice, frame)
+    const reframed = !equal(next.metadata.labels, slice.metadata.labels) || !sameNotes(next, slice)
+    return { slice, kept, changed: !equal(kept, slice.endpoints ?? []), reframed }
   })
   const fresh = [...wanted.values()]
-  for (const state of [
-    ...states.filter(({ changed }) => changed),
-    ...states.filter(({ changed }) => !changed).sort((a, b) => b.kept.length - a.kept.length),
-  ]) {
-    if (fresh.length === 0) break
+  const put = (state: (typeof states)[number]) => {
     const room = most - state.kept.length
-    if (room <= 0 || (!state.changed && room < fresh.length && fresh.length > most)) continue
+    if (room <= 0 || fresh.length === 0) return
     state.kept.push(...fresh.splice(0, room))
     state.changed = true
   }
+  const written = states.filter(({ kept, changed, reframed }) => kept.length > 0 && (changed || reframed))
+  written.sort((a, b) => b.kept.length - a.kept.length).forEach(put)
+  if (fresh.length < most) {
+    const roomy = states.filter(({ kept, changed, reframed }) => !changed && !reframed && kept.length + fresh.length <= most)
+    const [fullest] = roomy.sort((a, b) => b.kept.length - a.kept.length)
+    if (fullest !== undefined) put(fullest)
+  }
   while (fresh.length > 0) plan.create.push({ addressType, ports, endpoints: fresh.splice(0, most) })
-  for (const { slice, kept, changed } of states) {
+  for (const { slice, kept, changed, reframed } of states) {
     if (kept.length === 0 && states.length + plan.create.length > 1 && endpoints.length > 0) plan.remove.push(slice)
-    else {
-      const next = framed(changed ? { ...slice, endpoints: kept } : slice, frame)
-      if (changed || !equal(next.metadata.labels, slice.metadata.labels) || !sameNotes(next, slice)) plan.update.push(next)
-    }
+    else if (changed || reframed) plan.update.push(framed(changed ? { ...slice, endpoints: kept } : slice, frame))
   }
 }
 

@@ -9,38 +9,68 @@ interface Member {
   readonly ready: boolean
 }
 
+/** A port, and who has it; no port for a headless Service without any. */
+interface PortMembers {
+  readonly port?: EndpointPort
+  /** By address and UID of the pod. */
+  readonly members: Map<string, Member>
+}
+
+class Ports {
+  readonly #byPort = new Map<string, PortMembers>()
+
+  /** An address that is ready and not ready on the same port is not ready. */
+  add(port: EndpointPort | undefined, { address, ready }: Member): void {
+    const key = canonical(port ?? null)
+    let entry = this.#byPort.get(key)
+    if (entry === undefined) {
+      entry = { port, members: new Map() }
+      this.#byPort.set(key, entry)
+    }
+    const id = `${address.ip} ${address.targetRef?.uid ?? ''}`
+    const known = entry.members.get(id)
+    entry.members.set(id, known === undefined ? { address, ready } : { address: known.address, ready: known.ready && ready })
+  }
+
+  subsets(): EndpointSubset[] {
+    return pack([...this.#byPort.values()])
+  }
+}
+
+/** Subsets that say the same in as few subsets as will do: ports with the same addresses together (endpoints.RepackSubsets). */
+export function repacked(subsets: readonly EndpointSubset[]): EndpointSubset[] {
+  const result = new Ports()
+  for (const { addresses = [], notReadyAddresses = [], ports = [] } of subsets) {
+    for (const port of ports.length === 0 ? [undefined] : ports) {
+      for (const address of addresses) result.add(port, { address, ready: true })
+      for (const address of notReadyAddresses) result.add(port, { address, ready: false })
+    }
+  }
+  return result.subsets()
+}
+
 /** So many addresses fit into Endpoints. */
 export const MOST_ADDRESSES = 1000
 
 export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubset[] {
   const publish = service.spec?.publishNotReadyAddresses ?? false
   const family = familiesOf(service)[0]
-  const byPort = new Map<string, { readonly port?: EndpointPort; readonly members: Map<string, Member> }>()
-  const add = (port: EndpointPort | undefined, id: string, member: Member) => {
-    const key = canonical(port ?? null)
-    let entry = byPort.get(key)
-    if (entry === undefined) {
-      entry = { port, members: new Map() }
-      byPort.set(key, entry)
-    }
-    entry.members.set(id, member)
-  }
+  const result = new Ports()
   for (const pod of pods) {
-    if (!serves(pod, { terminating: publish })) continue
+    if (!pod.spec.nodeName || !serves(pod, { terminating: publish })) continue
     const ip = addressesOf(pod).find(address => familyOf(address) === family)
     if (ip === undefined) continue
     const member: Member = { address: addressOf(service, pod, ip), ready: publish || isReady(pod) }
-    const id = `${ip} ${pod.metadata.uid}`
     const ports = service.spec?.ports ?? []
-    if (ports.length === 0 && isHeadless(service)) add(undefined, id, member)
+    if (ports.length === 0 && isHeadless(service)) result.add(undefined, member)
     for (const servicePort of ports) {
       const port = targetPort(pod, servicePort)
       if (port === undefined) continue
       const { name, protocol = 'TCP', appProtocol } = servicePort
-      add({ ...(name ? { name } : {}), port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }, id, member)
+      result.add({ ...(name ? { name } : {}), port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }, member)
     }
   }
-  return pack([...byPort.values()])
+  return result.subsets()
 }
 
 function addressOf(service: Service, { metadata, spec }: Pod, ip: string): EndpointAddress {
@@ -50,7 +80,7 @@ function addressOf(service: Service, { metadata, spec }: Pod, ip: string): Endpo
 }
 
 /** Ports with the same addresses share a subset. */
-function pack(entries: readonly { readonly port?: EndpointPort; readonly members: ReadonlyMap<string, Member> }[]): EndpointSubset[] {
+function pack(entries: readonly PortMembers[]): EndpointSubset[] {
   const groups = new Map<string, { ports: EndpointPort[]; members: ReadonlyMap<string, Member> }>()
   for (const { port, members } of entries) {
     const key = JSON.stringify([...members].map(([id, { ready }]) => [id, ready]).sort())
@@ -71,23 +101,32 @@ function pack(entries: readonly { readonly port?: EndpointPort; readonly members
   return subsets.sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1))
 }
 
-/** Cuts to what fits: each subset in proportion, ready addresses first. */
+/**
+ * Cuts to what fits: addresses that are not ready go first, and each subset keeps its share, rounded up as long as there is room, so that
+ * the last one may have less.
+ */
 export function truncated(subsets: readonly EndpointSubset[]): { readonly subsets: EndpointSubset[]; readonly cut: boolean } {
-  const sizeOf = ({ addresses, notReadyAddresses }: EndpointSubset) => (addresses?.length ?? 0) + (notReadyAddresses?.length ?? 0)
-  const total = subsets.reduce((sum, subset) => sum + sizeOf(subset), 0)
-  if (total <= MOST_ADDRESSES) return { subsets: [...subsets], cut: false }
-  const ready = subsets.reduce((sum, { addresses }) => sum + (addresses?.length ?? 0), 0)
-  const readyShare = Math.min(1, MOST_ADDRESSES / ready)
-  const restShare = total === ready ? 0 : Math.max(0, MOST_ADDRESSES - ready) / (total - ready)
-  const part = (list: readonly EndpointAddress[] | undefined, share: number) => list?.slice(0, Math.floor(list.length * share))
+  const count = (list: 'addresses' | 'notReadyAddresses') => subsets.reduce((sum, subset) => sum + (subset[list]?.length ?? 0), 0)
+  const [ready, notReady] = [count('addresses'), count('notReadyAddresses')]
+  if (ready + notReady <= MOST_ADDRESSES) return { subsets: [...subsets], cut: false }
+  const [list, total, most] =
+    ready > MOST_ADDRESSES
+      ? (['addresses', ready, MOST_ADDRESSES] as const)
+      : (['notReadyAddresses', notReady, MOST_ADDRESSES - ready] as const)
+  let room = most
+  const part = (addresses: readonly EndpointAddress[] = []) => {
+    const kept = addresses.slice(0, Math.min(room, Math.ceil((addresses.length / total) * most)))
+    room -= kept.length
+    return kept
+  }
   return {
     cut: true,
     subsets: subsets.map(subset => {
-      const addresses = part(subset.addresses, readyShare)
-      const notReadyAddresses = part(subset.notReadyAddresses, restShare)
+      const addresses = list === 'addresses' ? part(subset.addresses) : subset.addresses
+      const notReadyAddresses = list === 'addresses' ? [] : part(subset.notReadyAddresses)
       return {
         ...(addresses?.length ? { addresses } : {}),
-        ...(notReadyAddresses?.length ? { notReadyAddresses } : {}),
+        ...(notReadyAddresses.length > 0 ? { notReadyAddresses } : {}),
         ports: subset.ports,
       }
     }),

@@ -21,7 +21,7 @@ const MOST_ADDRESSES = 1000
 const isMirrored = (endpoints: Endpoints | undefined, service: Service | undefined): endpoints is Endpoints =>
   endpoints !== undefined &&
   service !== undefined &&
-  service.spec?.selector === undefined &&
+  Object.keys(service.spec?.selector ?? {}).length === 0 &&
   endpoints.metadata.labels?.[SKIP] !== 'true' &&
   endpoints.metadata.annotations?.[LEADER] === undefined
 

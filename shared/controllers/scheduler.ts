@@ -77,6 +77,7 @@ class Actions {
         case 'bind':
           return await this.#bind(decision.pod, decision.node)
         case 'claims':
+          await this.#nominate(decision.pod, decision.node)
           return await all(decision.claims, claim => this.#decide(claim, decision.node))
         case 'fail':
           return await this.#fail(
@@ -166,13 +167,16 @@ class Actions {
     for (const { object } of this.#pods.byIndex(PENDING, '')) {
       const other = object as Pod
       if (other.status?.nominatedNodeName !== node || (other.spec.priority ?? 0) >= (pod.spec.priority ?? 0)) continue
-      const { namespace, name } = other.metadata
-      await this.#context.client.patch(PODS, namespace, name, {
-        type: 'merge',
-        subresource: 'status',
-        body: { status: { nominatedNodeName: null } },
-      })
+      await this.#nominate(other, null)
     }
+  }
+
+  /** Notes where the pod will be, once its claims are bound or its victims have gone. */
+  async #nominate(pod: Pod, nominatedNodeName: string | null): Promise<void> {
+    const { namespace, name } = pod.metadata
+    if ((pod.status?.nominatedNodeName ?? null) === nominatedNodeName) return
+    const body = { status: { nominatedNodeName } }
+    await this.#context.client.patch(PODS, namespace, name, { type: 'merge', subresource: 'status', body })
   }
 
   async #evict(victim: Pod, pod: Pod, node: string): Promise<void> {

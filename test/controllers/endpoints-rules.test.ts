@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { EndpointAddress, EndpointSubset, Endpoints, Event, Service } from '../../shared/api/core/v1.ts'
 import type { Endpoint, EndpointSlice } from '../../shared/api/discovery/v1.ts'
-import { ENDPOINT_SLICES, ENDPOINTS, EVENTS, SERVICES } from '../../shared/controllers/collections.ts'
+import { ENDPOINT_SLICES, ENDPOINTS, EVENTS, PODS, SERVICES } from '../../shared/controllers/collections.ts'
 import { planSlices } from '../../shared/controllers/endpoints/slices.ts'
 import { repacked, truncated } from '../../shared/controllers/endpoints/subsets.ts'
 import { allocate, zoneShares } from '../../shared/controllers/endpoints/topology.ts'
@@ -156,6 +156,30 @@ describe('zones by their CPUs', () => {
 let cluster: TestCluster
 afterEach(() => cluster?.stop())
 
+test('a pod without a node is in the slices only if whatever has an address is published', async () => {
+  cluster = await TestCluster.start()
+  await cluster.calm()
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', labels: { app: 'x' } },
+    spec: { schedulerName: 'nobody', containers: [{ name: 'c', image: 'c:1' }] },
+  }
+  await cluster.create(PODS, pod)
+  await cluster.patch(PODS, 'p', { status: { podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }] } }, 'status')
+  const service = (publishNotReadyAddresses: boolean) => ({ selector: { app: 'x' }, ports: [{ port: 80 }], publishNotReadyAddresses })
+  await cluster.create(SERVICES, { apiVersion: 'v1', kind: 'Service', metadata: { name: 's' }, spec: service(false) })
+  const seen = async () => {
+    await cluster.calm()
+    return (await cluster.list<EndpointSlice>(ENDPOINT_SLICES)).flatMap(({ endpoints }) => endpoints ?? [])
+  }
+  expect(await seen()).toEqual([])
+  const told = (await cluster.list<Event>(EVENTS)).map(({ message }) => message)
+  expect(told).toContain('Error updating Endpoint Slices for Service default/s: skipping Pod p for Service default/s: Node  Not Found')
+  await cluster.patch(SERVICES, 's', { spec: service(true) })
+  expect(await seen()).toMatchObject([{ addresses: ['10.0.0.1'], conditions: { ready: true, serving: false } }])
+})
+
 describe('Endpoints by hand', () => {
   const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 's' }, spec: { ports: [{ port: 80 }] } }
   const byHand = (subsets: EndpointSubset[], annotations: Record<string, string> = {}) => ({
@@ -191,5 +215,13 @@ describe('Endpoints by hand', () => {
       'TooManyAddressesToMirror',
       'A max of 1000 addresses can be mirrored to EndpointSlices per Endpoints subset. 2 addresses were skipped',
     ])
+  })
+
+  test('of a Service whose selector is empty are mirrored as those of one without', async () => {
+    cluster = await TestCluster.start()
+    await cluster.create(SERVICES, { ...service, spec: { ...service.spec, selector: {} } })
+    await cluster.create(ENDPOINTS, byHand([{ addresses: addresses(1), ports: [{ port: 80 }] }]))
+    await cluster.calm()
+    expect((await cluster.list<EndpointSlice>(ENDPOINT_SLICES)).map(({ endpoints }) => endpoints?.length)).toEqual([1])
   })
 })

@@ -1,6 +1,6 @@
 // What the scheduler writes, and what makes it try again.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Pod } from '../../shared/api/core/v1.ts'
+import type { PersistentVolumeClaim, Pod } from '../../shared/api/core/v1.ts'
 import {
   CSI_NODES,
   NAMESPACES,
@@ -9,6 +9,7 @@ import {
   PERSISTENT_VOLUMES,
   PODS,
   PRIORITY_CLASSES,
+  STORAGE_CLASSES,
 } from '../../shared/controllers/collections.ts'
 import { podCondition } from '../../shared/controllers/pods.ts'
 import { TestCluster } from './cluster.ts'
@@ -131,4 +132,17 @@ test('a node that can have more volumes attached takes the pod that waits', asyn
   await cluster.client.delete(CSI_NODES, undefined, 'a')
   await cluster.client.create(CSI_NODES, global('storage.k8s.io/v1', 'CSINode', 'a', csiNode(1)))
   expect((await get('p')).spec.nodeName).toBe('a')
+})
+
+test('a pod whose claim is still to be provided says where it will be', async () => {
+  await node('a')
+  const late = { provisioner: 'd.example.com', volumeBindingMode: 'WaitForFirstConsumer' }
+  await cluster.client.create(STORAGE_CLASSES, global('storage.k8s.io/v1', 'StorageClass', 'late', late))
+  const spec = { accessModes: ['ReadWriteOnce'], storageClassName: 'late', resources: { requests: { storage: '1Gi' } } }
+  await cluster.create(PERSISTENT_VOLUME_CLAIMS, global('v1', 'PersistentVolumeClaim', 'c', { spec }))
+  await create('p', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] })
+  const pod = await get('p')
+  expect([pod.spec.nodeName, pod.status?.nominatedNodeName, podCondition(pod, 'PodScheduled')]).toEqual([undefined, 'a', undefined])
+  const claim = await cluster.get<PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS, 'c')
+  expect(claim.metadata.annotations?.['volume.kubernetes.io/selected-node']).toBe('a')
 })

@@ -59,11 +59,31 @@ const problems: Readonly<Record<string, readonly [column: number, problem: strin
   'Odd.type{a: 1}': [9, "undeclared reference to 'Odd.type' (in container '')"],
   "JSONPatch{op: 'add', value: 1, odd: 2}": [35, "undefined field 'odd'"],
   'JSONPatch{path: [1]}': [15, "expected type of field 'path' is 'string' but provided type is 'list(int)'"],
+  "{'a': 1, 'b': 'x'}": [15, "expected type 'int' but found 'string'"],
+  'object.items.map(i, [i.size, 1, [1, true]])': [37, "expected type 'int' but found 'bool'"],
+  "[?optional.of(1), 'x']": [19, "expected type 'int' but found 'string'"],
   'Object{?a: 1}': [12, "expected type 'optional_type(dyn)' but found 'int'"],
 }
 
 describe('what is wrong with an expression', () => {
   for (const [text, [column, problem]] of Object.entries(problems)) {
     it(text, () => expect(checked(text).problem).toBe(`ERROR: <input>:1:${column}: ${problem}\n | ${text}\n | ${'.'.repeat(column - 1)}^`))
+  }
+})
+
+const failures: Readonly<Record<string, string>> = {
+  'object.missing.x': 'no such key: missing',
+  'object.items[2]': 'index out of bounds: 2',
+  'object.name + object.items[0].size': 'no such overload',
+  '!object.name': 'no such overload',
+  'object.name && true': 'no such overload',
+  "object.items.startsWith('a')": 'no such overload: startsWith(list, string)',
+  'int(object.name)': "type conversion error from 'string' to 'int'",
+  '1 % (object.items[0].size - 1)': 'modulus by zero',
+}
+
+describe('an evaluation that fails says why', () => {
+  for (const [text, message] of Object.entries(failures)) {
+    it(text, () => expect(() => compile(text).evaluate({ object: untypedToCel(object) })).toThrow(message))
   }
 })

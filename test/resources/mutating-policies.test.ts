@@ -73,6 +73,33 @@ describe('a mutating policy', () => {
     ])
   })
 
+  it('merges custom resources by their schema', async () => {
+    const item = { type: 'object', required: ['name'], properties: { name: { type: 'string' }, size: { type: 'integer', default: 3 } } }
+    const list = { type: 'array', items: item, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }
+    const spec = { type: 'object', properties: { items: list, whole: { type: 'array', items: { type: 'string' } } } }
+    const names = { plural: 'foos', singular: 'foo', kind: 'Foo' }
+    const schema = { openAPIV3Schema: { type: 'object', properties: { spec } } }
+    const versions = [{ name: 'v1', served: true, storage: true, schema }]
+    const definition = { metadata: { name: 'foos.example.com' }, spec: { group: 'example.com', scope: 'Namespaced', names, versions } }
+    expect(await api.send('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)).toMatchObject({ code: 201 })
+    const added = (members: string) => `Object{spec: Object.spec{${members}}}`
+    await policy('p', [apply(added("items: [Object.spec.items{name: 'a', size: 5}, Object.spec.items{name: 'c'}]"))], {
+      matchConstraints: rules('example.com', 'foos', ['CREATE']),
+    })
+    const foo = { apiVersion: 'example.com/v1', kind: 'Foo', metadata: { name: 'f' }, spec: { items: [{ name: 'a' }, { name: 'b' }] } }
+    const { code, body } = await api.send('POST', '/apis/example.com/v1/namespaces/default/foos', foo)
+    const items = [
+      { name: 'a', size: 5 },
+      { name: 'b', size: 3 },
+      { name: 'c', size: 3 },
+    ]
+    expect([code, body.spec]).toEqual([201, { items }])
+    const mutations = [apply(added("whole: ['x']"))]
+    await api.send('PATCH', `${GROUP}/mutatingadmissionpolicies/p`, { spec: { mutations } }, MERGE)
+    const refused = await api.send('POST', '/apis/example.com/v1/namespaces/default/foos', { ...foo, metadata: { name: 'g' } })
+    expect(refused.body.message).toContain('may not mutate atomic arrays, maps or structs: .spec.whole')
+  })
+
   it('leaves alone what its conditions, selectors and bindings do not choose, and never deletions or configurations of admission', async () => {
     await policy(
       'p',
@@ -202,6 +229,17 @@ describe('a mutating policy that fails', () => {
     await policy('p', [apply("Object{data: {'x': object.data.missing}}"), apply(label('made'))], { failurePolicy: 'Ignore' })
     const { code, body } = await configMap('a', { data: { k: 'v' } })
     expect([code, body.metadata.labels, body.data]).toEqual([201, { made: 'yes' }, { k: 'v' }])
+  })
+
+  it('says what of its conditions could not be told, unless another one is false', async () => {
+    const matchConditions = [{ name: 'a', expression: "object.data.missing == 'x'" }]
+    await policy('p', [apply(label('made'))], { matchConditions })
+    const why = "expression 'object.data.missing == 'x'' resulted in error: no such key: missing"
+    expect(await configMap('a', { data: { k: 'v' } })).toMatchObject(refusal(why))
+    const others = { spec: { matchConditions: [...matchConditions, { name: 'b', expression: 'false' }] } }
+    await api.send('PATCH', `${GROUP}/mutatingadmissionpolicies/p`, others, MERGE)
+    const { code, body } = await configMap('a', { data: { k: 'v' } })
+    expect([code, body.metadata.labels]).toEqual([201, undefined])
   })
 
   it('answers as the server itself where a patch makes no object of the kind', async () => {

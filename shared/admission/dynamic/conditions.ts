@@ -75,16 +75,17 @@ export async function policyVariables(base: Variables, declared: readonly Variab
   return variables
 }
 
-/** Whether all hold. 'error': one could not be evaluated, and none of the others is false. */
+/** Whether all hold; what went wrong where some could not be evaluated and none is false. */
 export async function conditionsHold(conditions: readonly MatchCondition[] | undefined, variables: Variables): Promise<boolean | CelError> {
-  let failure: CelError | undefined
+  const failures: string[] = []
   for (const { expression } of conditions ?? []) {
     try {
       if ((await compile(expression).evaluate(variables)) !== true) return false
     } catch (error) {
       if (!(error instanceof CelError)) throw error
-      failure ??= error
+      failures.push(`expression '${expression}' resulted in error: ${error.message}`)
     }
   }
-  return failure ?? true
+  if (failures.length === 0) return true
+  return new CelError(failures.length === 1 ? failures[0] : `[${failures.join(', ')}]`)
 }

@@ -7,7 +7,7 @@ import type {
 } from '../../api/admissionregistration/v1.ts'
 import type { Attributes } from '../../apimachinery/admission.ts'
 import type { Engines } from '../../apimachinery/engines.ts'
-import { badRequest, StatusError, type StatusReason } from '../../apimachinery/status-error.ts'
+import { badRequest, forbidden, StatusError, type StatusReason } from '../../apimachinery/status-error.ts'
 import { WebhookCallError } from '../../apimachinery/webhook-call.ts'
 import { conditionsHold, variablesOf } from './conditions.ts'
 import { matches } from './match.ts'
@@ -68,7 +68,7 @@ async function run(
     if (holds === false) return undefined
     if (holds !== true) {
       if (isIgnored) return undefined
-      throw internal(`failed calling webhook ${JSON.stringify(hook.name)}: ${holds.message}`)
+      throw forbidden(attributes.endpoint.collection, attributes.name, holds.message)
     }
   }
   if (attributes.context.dryRun && hook.sideEffects !== 'None' && hook.sideEffects !== 'NoneOnDryRun')

@@ -1,7 +1,9 @@
 // An expression, compiled once: what is wrong with it in upstream's words, or its value.
 import type { Environment } from '@marcbachmann/cel-js'
 import { evaluatingEnvironment, evaluatingPatchEnvironment, optionalOldEnvironment } from './environment.ts'
-import { type Rewritten, rewrite } from './rewrite.ts'
+import { mixedLiteral } from './mixed-literals.ts'
+import { type Fault, failureOf, problemOf } from './problems.ts'
+import { rewrite } from './rewrite.ts'
 
 export type Variables = Readonly<Record<string, unknown>>
 
@@ -23,14 +25,6 @@ export interface Checked {
   readonly problem: string | undefined
 }
 
-interface Fault {
-  readonly code?: string
-  readonly summary?: string
-  readonly message: string
-  readonly range?: { readonly start: number; readonly end: number }
-  readonly node?: { readonly args?: unknown }
-}
-
 const compiled = new Map<string, Expression>()
 const MOST_COMPILED = 5000
 
@@ -48,7 +42,7 @@ export function compile(text: string, purpose: Purpose = 'any'): Expression {
   try {
     run = ENVIRONMENTS[purpose]().parse(rewrite(text).text) as unknown as typeof run
   } catch (error) {
-    throw new CelError(summaryOf(error))
+    throw new CelError(failureOf(error))
   }
   const expression: Expression = {
     text,
@@ -57,7 +51,7 @@ export function compile(text: string, purpose: Purpose = 'any'): Expression {
         const value = run({ ...variables })
         return value instanceof Promise ? value.catch(refuse) : value
       } catch (error) {
-        throw new CelError(summaryOf(error))
+        throw new CelError(failureOf(error))
       }
     },
   }
@@ -67,20 +61,24 @@ export function compile(text: string, purpose: Purpose = 'any'): Expression {
 }
 
 function refuse(error: unknown): never {
-  throw new CelError(summaryOf(error))
-}
-
-function summaryOf(error: unknown): string {
-  const { summary, message } = error as Fault
-  const text = summary ?? message
-  return text.replace(/^[A-Z]/, first => first.toLowerCase())
+  throw new CelError(failureOf(error))
 }
 
 export function check(text: string, environment: Environment): Checked {
   const rewritten = rewrite(text)
-  const { valid, type, error } = environment.check(rewritten.text) as { valid: boolean; type?: unknown; error?: Fault }
-  const fault = valid ? unknownInHas(rewritten.text, environment) : (error ?? { message: 'unknown' })
-  return { type: valid ? String(type) : 'error', problem: fault && problemOf(text, rewritten, fault) }
+  const { type, fault } = typeOrFault(rewritten.text, environment)
+  return { type, problem: fault && problemOf(text, rewritten, fault, environment) }
+}
+
+function typeOrFault(text: string, environment: Environment): { type: string; fault: Fault | undefined } {
+  try {
+    const parsed = environment.parse(text)
+    const { valid, type, error } = parsed.check() as { valid: boolean; type?: unknown; error?: Fault }
+    if (!valid) return { type: 'error', fault: error ?? { message: 'unknown' } }
+    return { type: String(type), fault: unknownInHas(text, environment) ?? mixedLiteral(parsed.ast) }
+  } catch (error) {
+    return { type: 'error', fault: error as Fault }
+  }
 }
 
 /** The interpreter's checker lets has() ask for what no type has. */
@@ -94,81 +92,4 @@ function unknownInHas(text: string, environment: Environment): Fault | undefined
     return { code: error.code, message: error.message, summary: error.summary ?? '', range }
   }
   return undefined
-}
-
-const EXPECTED = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
-
-function problemOf(text: string, rewritten: Rewritten, fault: Fault): string {
-  const found = translate(rewritten.text, fault)
-  let offset = rewritten.original(found.offset)
-  let { message } = found
-  // Of a member upstream shows the colon.
-  if (fault.code === 'undeclared_member' || fault.code === 'member_type') offset = Math.max(offset, text.indexOf(':', offset))
-  if (rewritten.expected !== undefined && message.startsWith(AT_END)) message = `${AT_END} expecting ${rewritten.expected}`
-  const before = text.slice(0, offset)
-  const line = before.split('\n').length
-  const column = offset - (before.lastIndexOf('\n') + 1) + 1
-  const source = text.split('\n')[line - 1] ?? ''
-  return `ERROR: <input>:${line}:${column}: ${message}\n | ${source}\n | ${'.'.repeat(column - 1)}^`
-}
-
-const AT_END = "Syntax error: mismatched input '<EOF>'"
-
-function translate(text: string, fault: Fault): { offset: number; message: string } {
-  const summary = fault.summary ?? fault.message.split('\n')[0] ?? ''
-  const start = fault.range?.start ?? 0
-  if (fault.code === 'unknown_variable') {
-    return { offset: start, message: `undeclared reference to '${summary.replace(/^.*: /, '')}' (in container '')` }
-  }
-  if (fault.code === 'undeclared_type') return { offset: start, message: `undeclared reference to '${summary}' (in container '')` }
-  if (fault.code === 'undeclared_member') return { offset: start, message: `undefined field '${summary}'` }
-  if (fault.code === 'member_type' || fault.code === 'type_mismatch') return { offset: start, message: typeText(summary) }
-  if (fault.code === 'no_such_key') return { offset: Math.max(0, start - 1), message: `undefined field '${summary.replace(/^.*: /, '')}'` }
-  const operation = /^no such overload: (.+?) (==|!=|<=|>=|<|>|\+|-|\*|\/|%|in|&&|\|\|) (.+)$/.exec(summary)
-  if (operation !== null) {
-    const [, left = '', operator = '', right = ''] = operation
-    const name = operator === 'in' ? '@in' : `_${operator}_`
-    const message = `found no matching overload for '${name}' applied to '(${typeText(left)}, ${typeText(right)})'`
-    return { offset: operatorOffset(text, operator, fault), message }
-  }
-  const call = /^found no matching overload for '(?:(.+?)\.)?([\w]+)\((.*)\)'$/.exec(summary)
-  if (call !== null) {
-    const [, receiver, name = '', args = ''] = call
-    const offset = Math.max(0, text.indexOf(`${name}(`, Math.max(0, start - 1)) + name.length)
-    if (!isKnownFunction(name)) return { offset, message: `undeclared reference to '${name}' (in container '')` }
-    const applied = receiver === undefined ? `'(${typeText(args)})'` : `'${typeText(receiver)}.(${typeText(args)})'`
-    return { offset, message: `found no matching overload for '${name}' applied to ${applied}` }
-  }
-  if (/EOF/.test(summary) && text.trimEnd().endsWith('.'))
-    return { offset: text.length, message: "Syntax error: no viable alternative at input '.'" }
-  if (/EOF/.test(summary)) return { offset: text.length, message: `${AT_END} expecting ${EXPECTED}` }
-  return { offset: start, message: fault.code?.startsWith('unexpected') ? `Syntax error: ${summary}` : summary }
-}
-
-/** Between the operands: nodes know where they begin and end. */
-function operatorOffset(text: string, operator: string, { node, range }: Fault): number {
-  const [left] = (Array.isArray(node?.args) ? node.args : []) as { range?: { end: number }; end?: number }[]
-  const from = left?.range?.end ?? left?.end ?? range?.start ?? 0
-  const at = text.indexOf(operator, from)
-  return at < 0 ? (range?.start ?? 0) : at
-}
-
-/** A type in upstream's words: "list<int>" -> "list(int)" */
-export const typeText = (type: string): string =>
-  (type === 'list' ? 'list<dyn>' : type === 'map' ? 'map<dyn, dyn>' : type)
-    .replace(/\b[A-Z]\b/g, 'dyn')
-    .replaceAll('optional<', 'optional_type(')
-    .replaceAll('<', '(')
-    .replaceAll('>', ')')
-    .replace(/\bnull\b/g, 'null_type')
-
-let functions: ReadonlySet<string> | undefined
-
-function isKnownFunction(name: string): boolean {
-  functions ??= new Set(
-    evaluatingEnvironment()
-      .getDefinitions()
-      .functions.map(({ name: known }) => known),
-  )
-  return functions.has(name)
 }

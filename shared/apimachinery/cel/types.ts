@@ -9,6 +9,9 @@ const RESERVED = new Set(
   'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(' '),
 )
 
+/** Whether a variable may have this name. */
+export const isIdentifier = (name: string): boolean => /^[a-zA-Z_]\w*$/.test(name) && !RESERVED.has(name)
+
 /** A member's name as expressions write it; undefined where none can. */
 export function escapeName(name: string): string | undefined {
   if (RESERVED.has(name)) return `__${name}__`

@@ -1,6 +1,7 @@
 // Expressions of policies and webhooks, compiled when they are written.
 import { checkingEnvironment, withPatchTypes } from '../../apimachinery/cel/environment.ts'
-import { check, typeText } from '../../apimachinery/cel/expression.ts'
+import { check } from '../../apimachinery/cel/expression.ts'
+import { typeText } from '../../apimachinery/cel/problems.ts'
 import { rewrite } from '../../apimachinery/cel/rewrite.ts'
 import { type FieldError, invalid, required } from '../../apimachinery/field-error.ts'
 

@@ -1,5 +1,6 @@
 // What ValidatingAdmissionPolicies and MutatingAdmissionPolicies have alike (pkg/apis/admissionregistration/validation).
 import type { ParamKind, ParamRef, Variable } from '../../api/admissionregistration/v1.ts'
+import { isIdentifier } from '../../apimachinery/cel/types.ts'
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../apimachinery/field-error.ts'
 import { isDNS1035Label, isDNS1123Subdomain } from '../../apimachinery/names.ts'
 import { labelSelector } from '../validation/label-selector.ts'
@@ -53,15 +54,14 @@ export function declare(variables: readonly Variable[], conditions: Environment,
   for (const [i, { name, expression }] of variables.entries()) {
     const at = `spec.variables[${i}]`
     if (!name) errors.push(required(`${at}.name`, 'name is not specified'))
-    else if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) errors.push(invalid(`${at}.name`, name, 'must be a valid CEL identifier'))
+    else if (!isIdentifier(name)) errors.push(invalid(`${at}.name`, name, 'must be a valid CEL identifier'))
     const environment = environmentWith()
     const own = expressionErrors(expression, `${at}.expression`, environment, [], 'expression is not specified').filter(
       // Any type will do.
       error => !error.message.includes('must evaluate to'),
     )
     errors.push(...own)
-    if (/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name ?? ''))
-      types[name] = own.length > 0 ? 'dyn' : plainType(typeOfExpression(expression, environment))
+    if (isIdentifier(name ?? '')) types[name] = own.length > 0 ? 'dyn' : plainType(typeOfExpression(expression, environment))
   }
   return environmentWith()
 }

@@ -1,6 +1,6 @@
 // Rules about operations and resources, and what selects (pkg/apis/admissionregistration/validation).
 import type { MatchCondition, MatchResources, NamedRuleWithOperations, RuleWithOperations } from '../../api/admissionregistration/v1.ts'
-import { type FieldError, invalid, notSupported, required } from '../../apimachinery/field-error.ts'
+import { type FieldError, invalid, notSupported, required, tooMany } from '../../apimachinery/field-error.ts'
 import { isQualifiedName } from '../../apimachinery/names.ts'
 import { labelSelector } from '../validation/label-selector.ts'
 import { type Environment, expressionErrors } from './expressions.ts'
@@ -69,9 +69,12 @@ export function matchErrors(match: MatchResources, field: string, needsRules: bo
   return errors
 }
 
+const MOST_CONDITIONS = 64
+
 export function conditionErrors(conditions: readonly MatchCondition[] | undefined, field: string, environment: Environment): FieldError[] {
   const errors: FieldError[] = []
   const seen = new Set<string>()
+  if ((conditions ?? []).length > MOST_CONDITIONS) errors.push(tooMany(field, (conditions ?? []).length, MOST_CONDITIONS))
   for (const [i, { name, expression }] of (conditions ?? []).entries()) {
     const at = `${field}[${i}]`
     errors.push(...expressionErrors(expression, `${at}.expression`, environment, ['bool']))

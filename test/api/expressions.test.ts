@@ -87,3 +87,18 @@ describe('an evaluation that fails says why', () => {
     it(text, () => expect(() => compile(text).evaluate({ object: untypedToCel(object) })).toThrow(message))
   }
 })
+
+it('all names that nothing stands for are listed, in the order of the text', () => {
+  const text = 'cel.bind(x, odd(object.a), x + object.items.map(i, i.size + j)[0])'
+  const found = [...(checked(text).problem ?? '').matchAll(/ERROR: <input>:1:(\d+): undeclared reference to '(\w+)'/g)].map(
+    ([, column, name]) => [Number(column), name],
+  )
+  expect(found).toEqual([
+    [1, 'cel'],
+    [9, 'bind'],
+    [10, 'x'],
+    [16, 'odd'],
+    [28, 'x'],
+    [61, 'j'],
+  ])
+})

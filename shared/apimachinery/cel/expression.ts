@@ -4,6 +4,7 @@ import { evaluatingEnvironment, evaluatingPatchEnvironment, optionalOldEnvironme
 import { mixedLiteral } from './mixed-literals.ts'
 import { type Fault, failureOf, problemOf } from './problems.ts'
 import { rewrite } from './rewrite.ts'
+import { undeclared } from './undeclared.ts'
 
 export type Variables = Readonly<Record<string, unknown>>
 
@@ -66,19 +67,23 @@ function refuse(error: unknown): never {
 
 export function check(text: string, environment: Environment): Checked {
   const rewritten = rewrite(text)
-  const { type, fault } = typeOrFault(rewritten.text, environment)
-  return { type, problem: fault && problemOf(text, rewritten, fault, environment) }
+  const { type, faults } = typeOrFaults(rewritten.text, environment)
+  const problems = faults.map(fault => problemOf(text, rewritten, fault, environment))
+  return { type, problem: problems.length === 0 ? undefined : problems.join('\n') }
 }
 
-function typeOrFault(text: string, environment: Environment): { type: string; fault: Fault | undefined } {
+function typeOrFaults(text: string, environment: Environment): { type: string; faults: readonly Fault[] } {
+  let parsed: ReturnType<Environment['parse']>
   try {
-    const parsed = environment.parse(text)
-    const { valid, type, error } = parsed.check() as { valid: boolean; type?: unknown; error?: Fault }
-    if (!valid) return { type: 'error', fault: error ?? { message: 'unknown' } }
-    return { type: String(type), fault: unknownInHas(text, environment) ?? mixedLiteral(parsed.ast) }
+    parsed = environment.parse(text)
   } catch (error) {
-    return { type: 'error', fault: error as Fault }
+    return { type: 'error', faults: [error as Fault] }
   }
+  const { valid, type, error } = parsed.check() as { valid: boolean; type?: unknown; error?: Fault }
+  const first = valid ? (unknownInHas(text, environment) ?? mixedLiteral(parsed.ast)) : (error ?? { message: 'unknown' })
+  const names = first?.code === 'undeclared_type' ? [] : undeclared(parsed.ast, text, environment)
+  if (names.length > 0) return { type: 'error', faults: names }
+  return first === undefined ? { type: String(type), faults: [] } : { type: 'error', faults: [first] }
 }
 
 /** The interpreter's checker lets has() ask for what no type has. */

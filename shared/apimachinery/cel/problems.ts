@@ -63,7 +63,8 @@ function translate(text: string, fault: Fault, environment: Environment): { offs
   if (fault.code === 'unknown_variable') {
     return { offset: start, message: `undeclared reference to '${summary.replace(/^.*: /, '')}' (in container '')` }
   }
-  if (fault.code === 'undeclared_type') return { offset: start, message: `undeclared reference to '${summary}' (in container '')` }
+  if (fault.code === 'undeclared_type' || fault.code === 'undeclared_name')
+    return { offset: start, message: `undeclared reference to '${summary}' (in container '')` }
   if (fault.code === 'undeclared_member') return { offset: start, message: `undefined field '${summary}'` }
   if (['member_type', 'type_mismatch'].includes(fault.code ?? '')) return { offset: start, message: typeText(summary) }
   if (fault.code === 'no_such_key') return { offset: Math.max(0, start - 1), message: `undefined field '${summary.replace(/^.*: /, '')}'` }

@@ -12,7 +12,8 @@ export interface Answer {
 }
 
 export interface TestApi {
-  send(method: string, path: string, body?: unknown, type?: string): Promise<Answer>
+  /** `as`: the user who asks, default: one who may do everything. */
+  send(method: string, path: string, body?: unknown, type?: string, as?: string): Promise<Answer>
 }
 
 const CIDR = '10.96.0.0/24'
@@ -27,11 +28,11 @@ export async function startApi({ store = new MemoryStore(), ...options }: BuiltI
     tokens: [{ token: 'admin', user: { name: 'admin', groups: [MASTERS] } }],
   })
   const api: TestApi = {
-    async send(method, path, body, type = 'application/json') {
+    async send(method, path, body, type = 'application/json', as) {
       const answer = await handle(
         new Request(`http://api${path}`, {
           method,
-          headers: { authorization: 'Bearer admin', 'content-type': type },
+          headers: { authorization: 'Bearer admin', 'content-type': type, ...(as === undefined ? {} : { 'impersonate-user': as }) },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         }),
       )

@@ -309,3 +309,39 @@ describe('what a mutating policy may say', () => {
     ])
   })
 })
+
+describe('parameters', () => {
+  const RBAC = '/apis/rbac.authorization.k8s.io/v1'
+  const grant = async (name: string, rule: object) => {
+    await api.send('POST', `${RBAC}/clusterroles`, { metadata: { name }, rules: [rule] })
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }
+    const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'jane' }]
+    expect(await api.send('POST', `${RBAC}/clusterrolebindings`, { metadata: { name }, roleRef, subjects })).toMatchObject({ code: 201 })
+  }
+  const asJane = (path: string, body: object, method = 'POST') => api.send(method, `${GROUP}/${path}`, body, undefined, 'jane')
+
+  it('are only named by who may read them', async () => {
+    await grant('policies', { verbs: ['*'], apiGroups: ['admissionregistration.k8s.io'], resources: ['*'] })
+    const paramKind = { apiVersion: 'v1', kind: 'Secret' }
+    const user = '&{jane  [system:authenticated] map[]}'
+    const refused = await asJane('mutatingadmissionpolicies', policyOf('p', [apply('Object{}')], { paramKind }))
+    expect([refused.code, refused.body.details.causes]).toEqual([
+      422,
+      [
+        {
+          reason: 'FieldValueForbidden',
+          field: 'spec.paramKind',
+          message: `Forbidden: user ${user} must have "get" permission on all objects of the referenced paramKind (kind=Secret, apiVersion=v1)`,
+        },
+      ],
+    ])
+    await policy('p', [apply('Object{}')], { paramKind })
+    const paramRef = { name: 's', namespace: 'default', parameterNotFoundAction: 'Allow' }
+    const binding = { metadata: { name: 'b' }, spec: { policyName: 'p', paramRef } }
+    const unbound = await asJane('mutatingadmissionpolicybindings', binding)
+    expect([unbound.code, unbound.body.message]).toEqual([422, expect.stringContaining('spec.paramRef: Forbidden: user')])
+    await grant('reader', { verbs: ['get'], apiGroups: [''], resources: ['secrets'] })
+    expect(await asJane('mutatingadmissionpolicies', policyOf('q', [apply('Object{}')], { paramKind }))).toMatchObject({ code: 201 })
+    expect(await asJane('mutatingadmissionpolicybindings', binding)).toMatchObject({ code: 201 })
+  })
+})

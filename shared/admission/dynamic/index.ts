@@ -47,6 +47,10 @@ export function dynamicAdmission({ store, registry, engines, authorizer, now }: 
     validating: {
       name: 'ValidatingAdmissionPolicy',
       async validate(attributes) {
+        if (isConfiguration(attributes.endpoint.collection)) {
+          const { checkParamAccess } = await import('./param-access.ts')
+          await checkParamAccess(attributes, registry, authorizer)
+        }
         if (!(await concerns(attributes))) return
         if (sources.has('validatingadmissionpolicies') && sources.has('validatingadmissionpolicybindings')) {
           const { applyPolicies } = await import('./policies.ts')

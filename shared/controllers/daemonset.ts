@@ -122,15 +122,14 @@ class Sync {
       now: now(),
     }
     const { plan, retry } = this.#patient(manage(view))
-    const { changed, error } = await this.#carryOut(plan, view)
+    let { changed, error } = await this.#carryOut(plan, view)
     // The next step of a rollout is thought about when the last one shows.
-    let rolled = false
     if (!changed && error === undefined && set.spec.updateStrategy?.type !== 'OnDelete') {
       const step = await this.#carryOut(roll(view), view)
-      rolled = step.changed
-      if (step.error !== undefined) throw step.error
+      changed = step.changed
+      error = step.error
     }
-    if ((changed || rolled) && error === undefined) return requeueAt(retry, now())
+    if (changed && error === undefined) return requeueAt(retry, now())
     await writeStatus(this.#context, DAEMON_SETS, set, {
       ...daemonSetStatus(view),
       collisionCount: collisions === 0 ? set.status?.collisionCount : collisions,

@@ -129,7 +129,7 @@ class Sync {
     const now = this.#context.now()
     return {
       active: set => activeOf(set).length,
-      available: set => activeOf(set).filter(pod => isAvailable(pod, this.#deployment.spec.minReadySeconds ?? 0, now)).length,
+      available: set => activeOf(set).filter(pod => isAvailable(pod, set.spec.minReadySeconds ?? 0, now)).length,
     }
   }
 

@@ -39,6 +39,18 @@ async function start(spec: object = {}, ...nodes: string[]): Promise<void> {
   await cluster.calm()
 }
 
+/** Nobody may delete a pod. */
+const holdingPods = (client: Client): Client =>
+  new Proxy(client, {
+    get: (target, name: keyof Client) =>
+      name !== 'delete'
+        ? target[name].bind(target)
+        : async (resource: GroupResource, namespace: string, pod: string, options?: DeleteOptions) => {
+            if (resource.resource === 'pods') throw forbidden(resource, pod, 'held by a test')
+            return target.delete(resource, namespace, pod, options)
+          },
+  })
+
 test('the history limit counts revisions in use, which stay', async () => {
   await start({ revisionHistoryLimit: 1, updateStrategy: { type: 'OnDelete' } }, 'a')
   for (const version of [2, 3]) {
@@ -88,18 +100,7 @@ test('as long as too few serve elsewhere, a pod that only may stay stays', async
 })
 
 test('a pod that cannot be deleted on one node does not keep another node waiting', async () => {
-  cluster = await TestCluster.start({
-    wrap: client =>
-      new Proxy(client, {
-        get: (target, name: keyof Client) =>
-          name !== 'delete'
-            ? target[name].bind(target)
-            : async (resource: GroupResource, namespace: string, pod: string, options?: DeleteOptions) => {
-                if (resource.resource === 'pods') throw forbidden(resource, pod, 'held by a test')
-                return target.delete(resource, namespace, pod, options)
-              },
-      }),
-  })
+  cluster = await TestCluster.start({ wrap: holdingPods })
   await addNode('a')
   await cluster.create(DAEMON_SETS, daemonSet('log'))
   await cluster.calm()
@@ -112,6 +113,18 @@ test('a pod that cannot be deleted on one node does not keep another node waitin
   expect(status?.desiredNumberScheduled).toBe(2)
   const reasons = (await cluster.list<Event>({ group: '', resource: 'events' })).map(({ reason }) => reason)
   expect(reasons).toContain('FailedDelete')
+})
+
+test('a rollout whose pods cannot be deleted says so and how far it is', async () => {
+  cluster = await TestCluster.start({ wrap: holdingPods })
+  await addNode('a')
+  await cluster.create(DAEMON_SETS, daemonSet('log'))
+  await cluster.calm()
+  await image(2)
+  await cluster.calm()
+  const { status } = await cluster.get<DaemonSet>(DAEMON_SETS, 'log')
+  expect(status).toMatchObject({ observedGeneration: 2, desiredNumberScheduled: 1 })
+  expect(status).not.toHaveProperty('updatedNumberScheduled')
 })
 
 test('of revisions with one template the highest stays; pods of the others become its own, and are not restarted', async () => {
@@ -156,4 +169,23 @@ test('misplaced pods are counted anew when a node with a pod changes', async () 
   await taint('a', null)
   await cluster.calm()
   expect(await misplaced()).toBe(0)
+})
+
+test('a rollback by the patch that a revision keeps restarts only pods of the other template', async () => {
+  await start({}, 'a', 'b')
+  const [first] = (await cluster.list<ControllerRevision>(CONTROLLER_REVISIONS)) as [ControllerRevision]
+  const uids = async () => Object.fromEntries((await cluster.list<Pod>(PODS)).map(pod => [targetNode(pod), pod.metadata.uid]))
+  const before = await uids()
+  await image(2)
+  await cluster.calm()
+  const between = await uids()
+  await cluster.client.patch(DAEMON_SETS, cluster.namespace, 'log', { type: 'strategic', body: first.data })
+  await cluster.calm()
+  await cluster.readyAll()
+  await cluster.calm()
+  expect(await pods()).toEqual(['a c:1', 'b c:1'])
+  const kept = Object.entries(before).filter(([node, uid]) => between[node as string] === uid)
+  expect(kept).toHaveLength(1)
+  expect(await uids()).toMatchObject(Object.fromEntries(kept))
+  expect(await revisions()).toEqual([2, 3])
 })

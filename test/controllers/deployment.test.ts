@@ -121,13 +121,16 @@ test('a rollback tells a missing revision from a missing last one; what is no nu
   expect((await cluster.get(DEPLOYMENTS, 'web')).metadata.annotations).toMatchObject({ 'deprecated.deployment.rollback.to': 'last' })
 })
 
-test('old pods that serve nobody and those that may be missed are given up in two steps, each told in an event', async () => {
+test.each([
+  ['', {}],
+  [', however long new pods are to be ready', { minReadySeconds: 500 }],
+])('old pods that serve nobody and those that may be missed are given up in two steps, each told in an event%s', async (_, spec) => {
   cluster = await TestCluster.start()
   await cluster.create(DEPLOYMENTS, web('c:1', { replicas: 4, strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 2 } } }))
   await cluster.calm()
   for (const pod of (await cluster.activePods()).slice(1)) await cluster.ready(pod)
   await cluster.calm()
-  await cluster.patch(DEPLOYMENTS, 'web', web('c:2', { replicas: 4 }))
+  await cluster.patch(DEPLOYMENTS, 'web', web('c:2', { replicas: 4, ...spec }))
   await cluster.calm()
   expect((await events('ScalingReplicaSet')).filter(message => message.includes('down'))).toEqual([
     'ScalingReplicaSet: Scaled down replica set web-x from 4 to 3',

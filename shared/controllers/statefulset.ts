@@ -8,7 +8,7 @@ import { claim, controllerOf } from './owners.ts'
 import { nextAvailable } from './pods.ts'
 import { createRevision, deleteOldest, newRevision, type Revised, revisionsOf, sameData, templateOf } from './revisions.ts'
 import { matches } from './selectors.ts'
-import { newPod, ordinalOf, REVISION } from './statefulset/identity.ts'
+import { newPod, ordinalOf, parseName, REVISION } from './statefulset/identity.ts'
 import { isOrdered, type Phase, plan, type Step } from './statefulset/plan.ts'
 import { PodControl } from './statefulset/pod-control.ts'
 import { statefulSetStatus } from './statefulset/status.ts'
@@ -36,9 +36,23 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
 
 const fits = (set: StatefulSet, pod: Pod): boolean => matches(set.spec?.selector, pod.metadata.labels) && ordinalOf(set, pod) !== undefined
 
+const podsOfSets = owned(PODS, { group: 'apps', kind: 'StatefulSet' }, 'pod')
+
 export const statefulSetController: Controller = {
   name: 'statefulset',
-  watches: [own(STATEFUL_SETS), owned(PODS, { group: 'apps', kind: 'StatefulSet' }, 'pod')],
+  watches: [
+    own(STATEFUL_SETS),
+    {
+      resource: PODS,
+      keys(change) {
+        const keys = new Set(podsOfSets.keys(change))
+        // Whosever the pod was: a set may have waited for its name.
+        const name = change.type === 'deleted' ? parseName(change.object.metadata.name) : undefined
+        if (name !== undefined) keys.add(objectKey(change.object.metadata.namespace, name.set))
+        return keys
+      },
+    },
+  ],
   reconcile,
 }
 

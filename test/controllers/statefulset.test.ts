@@ -159,6 +159,20 @@ test('a pod that waits for the end of an earlier claim of its name comes when th
   expect((await cluster.get(PERSISTENT_VOLUME_CLAIMS, 'data-db-1')).metadata.uid).not.toBe(metadata.uid)
 })
 
+test("a name that somebody else's pod has is taken when that is gone", async () => {
+  cluster = await TestCluster.start()
+  await cluster.calm()
+  const pod = template('other')
+  await cluster.create(PODS, { apiVersion: 'v1', kind: 'Pod', ...pod, metadata: { ...pod.metadata, name: 'db-0' } })
+  await cluster.create(STATEFUL_SETS, statefulSet('db', { replicas: 1 }))
+  await cluster.pass(60)
+  expect(await events('FailedCreate', 'FailedReconcile')).toEqual([])
+  await cluster.client.delete(PODS, cluster.namespace, 'db-0')
+  await cluster.pass(60)
+  expect(await images()).toEqual(['db-0 c:1'])
+  expect((await cluster.get<Pod>(PODS, 'db-0')).metadata.ownerReferences).toHaveLength(1)
+})
+
 test('a revision that the selector no longer selects does not count, and a new one has the next number of those that do', async () => {
   cluster = await TestCluster.start()
   await cluster.create(STATEFUL_SETS, statefulSet('db', { replicas: 0 }))

@@ -12,10 +12,16 @@ export const firstOrdinal = (set: StatefulSet): number => set.spec?.ordinals?.st
 
 export const podName = (set: StatefulSet, ordinal: number): string => `${set.metadata.name}-${ordinal}`
 
+/** The set and the ordinal in a name that a pod of a set may have; undefined for any other name. */
+export function parseName(name: string): { readonly set: string; readonly ordinal: number } | undefined {
+  const [, set, ordinal] = /^(.+)-(0|[1-9]\d*)$/.exec(name) ?? []
+  return set === undefined ? undefined : { set, ordinal: Number(ordinal) }
+}
+
 /** The ordinal in the name of a pod of this set; undefined for any other name. */
 export function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {
-  const match = /^(.*)-(0|[1-9]\d*)$/.exec(pod.metadata.name)
-  return match?.[1] === set.metadata.name ? Number(match[2]) : undefined
+  const parsed = parseName(pod.metadata.name)
+  return parsed?.set === set.metadata.name ? parsed.ordinal : undefined
 }
 
 export function isWanted(set: StatefulSet, ordinal: number): boolean {

@@ -14,8 +14,9 @@ import type { Log } from '../shared/pipeline/log.ts'
 import { type AgentClaims, agentKey, verifyToken } from '../shared/pods/agent-token.ts'
 import type { LogReader } from '../shared/pods/logs.ts'
 import { SESSIONS_PATH, TUNNEL_PATH } from '../shared/pods/tunnel-protocol.ts'
-import { pod } from '../shared/resources/pod.ts'
+import { reachableResources } from '../shared/resources/index.ts'
 import type { Store } from '../shared/store/types.ts'
+import { answer, isFetchable } from './answer.ts'
 import { followLog } from './follow-log.ts'
 import { podSessions } from './pod-sessions.ts'
 import { Tunnels, type TunnelsOptions, tunnelKey } from './tunnels.ts'
@@ -37,7 +38,7 @@ export interface Gateway {
   /** Whether this request to upgrade a connection is the gateway's; others are answered as if they had not asked for it. */
   takes(request: IncomingMessage): boolean
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Answers calls of agents, and the health check. False: not the gateway's. */
+  /** Answers calls of agents, requests to pods, and the health check. False: not the gateway's. */
   handle(request: IncomingMessage, response: ServerResponse): boolean
   /** Ends every session and every tunnel. */
   close(): void
@@ -49,6 +50,7 @@ const FAREWELL_MS = 2_000
 export const HEALTH_PATH = '/zeroplane/gateway/healthz'
 
 const SESSION = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(exec|attach|portforward)\/?$/
+const PROXY = /^\/api\/v1\/namespaces\/[^/]+\/(pods|services)\/[^/]+\/proxy(\/|$)/
 const pathOf = ({ url = '/' }: IncomingMessage) => url.split('?', 1)[0]!
 
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
@@ -65,7 +67,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     followLog: (stream, client) => followLog(stream, client, { reader: options.logs, now, sleep }),
     failed,
   })
-  const machinery = openCluster({ store, now, resources: [pod(sessions)] })
+  const machinery = openCluster({ store, now, resources: reachableResources({ streams: sessions }) })
   const tokens = new ServiceAccountTokens(store, await loadSigningKey(store), DEFAULT_ISSUER, now)
   const bearer = new BearerAuthenticator([staticTokens(options.tokens ?? []), tokens], [DEFAULT_ISSUER])
   const serve = createServer({
@@ -121,6 +123,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       if (request.headers.upgrade !== undefined) closeAtEnd(response)
       if (path === HEALTH_PATH) {
         response.writeHead(200, { 'content-type': 'text/plain' }).end('ok')
+        return true
+      }
+      if (PROXY.test(path) && isFetchable(request)) {
+        answer(request, response, serve).catch(error => {
+          if (!response.destroyed) failed(error)
+          response.destroy()
+        })
         return true
       }
       if (path !== SESSIONS_PATH) return false

@@ -1,4 +1,4 @@
-// exec, attach and port-forward as actions on a pod, for the API machinery: it has decided who asks and found pod and container; here the
+// exec, attach, port-forward and proxy as actions on a pod, for the API machinery: it has decided who asks and found pod and container; here the
 // session is opened, and the client's connection switched to it.
 import type { ClientHttp2Stream } from 'node:http2'
 import type { Pod } from '../shared/api/core/v1.ts'
@@ -14,6 +14,7 @@ import { PORT_PROTOCOL, PORT_TUNNEL_PROTOCOL, portStreams } from './client/port-
 import type { RemoteStreams, Wanted } from './client/remote-streams.ts'
 import { SPDY_PROTOCOLS, spdyStreams } from './client/spdy-remote.ts'
 import { joinForward } from './forward.ts'
+import { proxyToPod } from './pod-proxy.ts'
 import { joinSession } from './remote-command.ts'
 import { type Tunnels, tunnelKey } from './tunnels.ts'
 import type { Upgrade } from './upgrade.ts'
@@ -31,7 +32,7 @@ export interface PodSessionsOptions {
 /** Nothing to answer: the connection is no longer HTTP's. */
 const switched = () => new Response(null, { status: 204 })
 
-export function podSessions(options: PodSessionsOptions): Required<Pick<PodStreams, 'exec' | 'attach' | 'portforward'>> {
+export function podSessions(options: PodSessionsOptions): Required<Pick<PodStreams, 'exec' | 'attach' | 'portforward' | 'proxy'>> {
   const { tunnels, failed } = options
 
   /** @throws StatusError */
@@ -120,6 +121,14 @@ export function podSessions(options: PodSessionsOptions): Required<Pick<PodStrea
       }).catch(failed)
       return switched()
     },
+
+    proxy: proxied =>
+      proxyToPod(proxied, async port => {
+        const tunnel = await open(proxied.pod, { ':path': '/portforward', [PORT_HEADER]: `${port}` })
+        const refusal = await refused(tunnel)
+        if (refusal) throw new Error(await refusal.text())
+        return tunnel
+      }),
   }
 }
 

@@ -80,9 +80,14 @@ export interface BuiltInOptions {
 export const DEFAULT_SERVICE_CIDR = '127.128.0.0/9'
 
 export function builtInResources(options: BuiltInOptions = {}): readonly ResourceDefinition[] {
-  const { serviceCidr: cidr = DEFAULT_SERVICE_CIDR, nodePorts = [30_000, 32_767], streams = {}, legacy = false } = options
-  const all = [...FIXED, pod(streams), service({ addresses: addressRanges(cidr), ports: portRange(...nodePorts) })]
-  return legacy ? withLegacyVersions(all) : all
+  const all = [...FIXED, ...reachableResources(options)]
+  return options.legacy ? withLegacyVersions(all) : all
+}
+
+/** What can be reached over the network, through the API. */
+export function reachableResources(options: Omit<BuiltInOptions, 'legacy'>): readonly ResourceDefinition[] {
+  const { serviceCidr: cidr = DEFAULT_SERVICE_CIDR, nodePorts = [30_000, 32_767], streams = {} } = options
+  return [pod(streams), service({ addresses: addressRanges(cidr), ports: portRange(...nodePorts) }, streams)]
 }
 
 const FIXED: readonly ResourceDefinition[] = [

@@ -1,18 +1,17 @@
 import type { Service } from '../api/core/v1.ts'
 import type { IPAddress } from '../api/networking/v1.ts'
 import { isDNS1123Label } from '../apimachinery/names.ts'
-import { type Action, defineResource, type ResourceDefinition } from '../apimachinery/resource.ts'
-import { badRequest, notFound, serviceUnavailable } from '../apimachinery/status-error.ts'
-import { parseProxyName } from './pod/streams.ts'
+import { defineResource, type ResourceDefinition } from '../apimachinery/resource.ts'
+import type { PodStreams } from './pod/streams.ts'
 import { age, columns, labelsText, NONE, UNKNOWN } from './printers/text.ts'
 import { allocate, NODE_PORTS, releaseAll, type ServiceRanges } from './service/allocate.ts'
 import { defaultService, dropFieldsOfOtherType } from './service/defaults.ts'
+import { serviceProxy } from './service/proxy.ts'
 import { specOf } from './service/rules.ts'
 import { serviceWarnings, validateLoadBalancer, validateService, validateServiceUpdate } from './service/validate.ts'
 import { collect, keep, statusPart } from './strategy.ts'
 import { warnAboutIP } from './validation/ip.ts'
 
-const SERVICES = { group: '', resource: 'services' }
 const ENDPOINTS = { group: '', resource: 'endpoints' }
 
 function externalIP({ spec = {}, status }: Service): string {
@@ -28,29 +27,12 @@ function externalIP({ spec = {}, status }: Service): string {
 const portsText = ({ ports = [] }: NonNullable<Service['spec']>) =>
   ports.map(({ port, nodePort, protocol }) => (nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`)).join(',') || NONE
 
-const proxy: Action = {
-  kind: { group: '', version: 'v1', kind: 'ServiceProxyOptions' },
-  verbs: ['create', 'delete', 'get', 'patch', 'update'],
-  anyPath: true,
-  async connect({ namespace, name }, _, context) {
-    const target = parseProxyName(name)
-    if (target === undefined) throw badRequest(`invalid service request ${JSON.stringify(name)}`)
-    const service = await context.read.get<Service>(SERVICES, namespace, target.name)
-    if (service === undefined) throw notFound(SERVICES, target.name)
-    const port = Number(target.port)
-    if (/^\d+$/.test(target.port) && !service.spec?.ports?.some(other => other.port === port))
-      throw serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(target.name)}`)
-    if ((await context.read.get(ENDPOINTS, namespace, target.name)) === undefined) throw notFound(SERVICES, target.name)
-    throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(target.name)}`)
-  },
-}
-
 /** It was a default of every Service once. In place. */
 function dropInternalPolicy({ spec }: Service): void {
   if (spec?.type === 'ExternalName') delete spec.internalTrafficPolicy
 }
 
-export const service = (ranges: ServiceRanges): ResourceDefinition =>
+export const service = (ranges: ServiceRanges, streams: PodStreams): ResourceDefinition =>
   defineResource<Service>({
     group: '',
     resource: 'services',
@@ -96,7 +78,7 @@ export const service = (ranges: ServiceRanges): ResourceDefinition =>
         },
       },
     },
-    actions: { proxy },
+    actions: { proxy: serviceProxy(streams) },
     columns: columns('Name, Type, Cluster-IP, External-IP, Port(s), Age, Selector+'),
     cells: (object, now) => [
       object.metadata.name,

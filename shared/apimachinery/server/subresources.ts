@@ -115,7 +115,10 @@ async function handleAction(call: ResourceRequest, target: Target, action: Actio
 /** What every answer carries, also one that somebody else made. */
 function withHeaders(response: Response, responder: Responder): Response {
   const headers = headersOf(responder, response.headers.get('content-type') ?? 'application/json')
-  for (const [name, value] of response.headers) headers.set(name, value)
+  for (const [name, value] of response.headers) {
+    if (name === 'set-cookie') headers.append(name, value)
+    else headers.set(name, value)
+  }
   if (!response.headers.has('content-type')) headers.delete('content-type')
   return new Response(response.body, { status: response.status, headers })
 }

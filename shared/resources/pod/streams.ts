@@ -23,11 +23,18 @@ export interface LogOptions {
 
 export interface StreamRequest {
   readonly pod: Pod
-  /** Undefined for portforward and proxy. */
+  /** Undefined for portforward. */
   readonly container?: string
   readonly call: ActionCall
   readonly request: Request
   readonly context: RequestContext
+}
+
+/** A request to a pod's port, whose path and query stand in `call` and `request`. */
+export interface ProxyRequest extends Omit<StreamRequest, 'container'> {
+  /** "" is http. */
+  readonly scheme: string
+  readonly port: number
 }
 
 /** Whoever can reach running pods. What is absent is answered with 503. */
@@ -36,7 +43,7 @@ export interface PodStreams {
   exec?(stream: StreamRequest): Promise<Response>
   attach?(stream: StreamRequest): Promise<Response>
   portforward?(stream: StreamRequest): Promise<Response>
-  proxy?(stream: StreamRequest): Promise<Response>
+  proxy?(proxied: ProxyRequest): Promise<Response>
 }
 
 const NODES = { group: '', resource: 'nodes' }
@@ -107,6 +114,14 @@ function logOptions(pod: string, query: URLSearchParams): LogOptions {
 
 const nobody = (what: string) => serviceUnavailable(`${what} is not available on this server`)
 
+/** @throws StatusError 503 where nobody can reach pods, or there is no such port */
+export async function proxyTo(streams: PodStreams, proxied: ProxyRequest): Promise<Response> {
+  if (streams.proxy === undefined) throw nobody('proxy')
+  const { port } = proxied
+  if (!(port > 0 && port < 65_536)) throw serviceUnavailable(`error trying to reach service: dial tcp: address ${port}: invalid port`)
+  return streams.proxy(proxied)
+}
+
 export function streamActions(streams: PodStreams): Readonly<Record<string, Action>> {
   const log: Action = {
     verbs: ['get'],
@@ -142,8 +157,9 @@ export function streamActions(streams: PodStreams): Readonly<Record<string, Acti
       if (target === undefined) throw badRequest(`invalid pod request ${JSON.stringify(call.name)}`)
       const pod = await podOf({ ...call, name: target.name }, context)
       if (!pod.status?.podIPs?.[0]?.ip) throw badRequest('address not allowed')
-      if (streams.proxy === undefined) throw nobody('proxy')
-      return streams.proxy({ pod, call, request, context })
+      const { scheme } = target
+      const port = target.port || pod.spec?.containers.find(({ ports }) => ports?.length)?.ports?.[0]?.containerPort
+      return proxyTo(streams, { pod, scheme, port: Number(port ?? (scheme === 'https' ? 443 : 80)), call, request, context })
     },
   }
   return {

@@ -30,6 +30,10 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
       .filter(({ object }) => Object.keys((object as ResourceQuota).spec?.hard ?? {}).some(resource => evaluator.counts(resource)))
     return { also: counting.map(({ object }) => keyOf(object)) }
   }
+  if (target.about === SERVED) {
+    const counting = quotas.list().filter(({ object }) => Object.hasOwn((object as ResourceQuota).spec?.hard ?? {}, `count/${target.name}`))
+    return { also: counting.map(({ object }) => keyOf(object)) }
+  }
   if (target.about === CHARGED) return { also: [objectKey(namespace, `${SETTLED}:${settles(context.now())}:${target.name}`)] }
   if (target.about === SETTLED) return settled(namespace, target.name, context.now())
   const quota = quotas.get(key)?.object as ResourceQuota | undefined
@@ -40,6 +44,9 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   if (!equal(quota.status, status)) await context.client.updateStatus<ResourceQuota>(RESOURCE_QUOTAS, { ...quota, status })
   return requeueAt(next, context.now())
 }
+
+/** "/served:<plural>.<group>": a kind has come, and quotas may have been waiting for somebody to count it. */
+const SERVED = 'served'
 
 /** "<namespace>/charged:<quota>": admission counted something that may not have been stored after all. */
 const CHARGED = 'charged'
@@ -126,6 +133,8 @@ export const resourceQuotaController: Controller = {
       resource: '*',
       keys({ type, object, collection, previous }) {
         const { namespace } = object.metadata
+        if (collection.resource === 'customresourcedefinitions' && type !== 'deleted')
+          return [objectKey(undefined, `${SERVED}:${object.metadata.name}`)]
         // What comes was counted by admission.
         if (type === 'created' || namespace === undefined || collection.resource === 'events') return []
         // Only pods, services and claims change what they use.

@@ -52,10 +52,11 @@ async function fill(secret: Secret, account: ServiceAccount, { client, informer 
   const { namespace, name, uid } = secret.metadata
   const authority = (await informer(CONFIG_MAPS)).get(objectKey(namespace, AUTHORITY))?.object as ConfigMap | undefined
   const encode = (text: string) => Buffer.from(text).toString('base64')
+  // In the order in which upstream's maps are written.
   const data: Record<string, string> = {
     ...secret.data,
-    namespace: encode(namespace ?? ''),
     'ca.crt': encode(authority?.data?.['ca.crt'] ?? ''),
+    namespace: encode(namespace ?? ''),
   }
   const annotations = { ...secret.metadata.annotations, [ACCOUNT_UID]: account.metadata.uid! }
   if (!data.token) {

@@ -7,7 +7,6 @@ import { claimsOf } from '../scheduling/pod-info.ts'
 import type { Informer } from '../store/types.ts'
 import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS } from './collections.ts'
 import { unlessGone } from './owners.ts'
-import { isFinished } from './pods.ts'
 import type { Controller } from './types.ts'
 
 const CLAIM_FINALIZER = 'kubernetes.io/pvc-protection'
@@ -15,14 +14,22 @@ const VOLUME_FINALIZER = 'kubernetes.io/pv-protection'
 
 const BY_CLAIM = 'claim'
 
-/** Pods that may have the claim mounted: scheduled ones that have not finished. */
-function users(pods: Informer, claim: KubeObject): Pod[] {
+/**
+ * Pods that have the claim: those that have a node, finished ones among them as long as they exist. One that waits for a node does not get
+ * one any more when its claim is going. The claim of a pod's own goes when its kubelet is done with the pod, which may be waiting for it.
+ */
+function isUsed(pods: Informer, { metadata }: KubeObject): boolean {
   pods.addIndex(BY_CLAIM, object => claimsOf(object as Pod).map(name => objectKey(object.metadata.namespace, name)))
-  return pods
-    .byIndex(BY_CLAIM, objectKey(claim.metadata.namespace, claim.metadata.name))
-    .map(({ object }) => object as Pod)
-    .filter(pod => !isFinished(pod))
+  return pods.byIndex(BY_CLAIM, objectKey(metadata.namespace, metadata.name)).some(({ object }) => {
+    const { spec, metadata: own } = object as Pod
+    if (!spec.nodeName) return false
+    if (spec.volumes?.some(({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName === metadata.name)) return true
+    return !isShutDown(object as Pod) && metadata.ownerReferences?.some(({ controller, uid }) => controller && uid === own.uid) === true
+  })
 }
+
+/** Told to go, with no time left: its kubelet, or whoever forced it, has had the last word. */
+const isShutDown = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined && metadata.deletionGracePeriodSeconds === 0
 
 const isGoing = ({ metadata }: KubeObject, finalizer: string): boolean =>
   metadata.deletionTimestamp !== undefined && (metadata.finalizers?.includes(finalizer) ?? false)
@@ -41,14 +48,14 @@ export const pvcProtectionController: Controller = {
       resource: PODS,
       keys({ type, object }) {
         const pod = object as Pod
-        if (type !== 'deleted' && !isFinished(pod)) return []
+        if (type !== 'deleted' && !isShutDown(pod)) return []
         return claimsOf(pod).map(name => objectKey(pod.metadata.namespace, name))
       },
     },
   ],
   async reconcile(key, { client, informer }) {
     const claim = (await informer(PERSISTENT_VOLUME_CLAIMS)).get(key)?.object as PersistentVolumeClaim | undefined
-    if (claim === undefined || !isGoing(claim, CLAIM_FINALIZER) || users(await informer(PODS), claim).length > 0) return undefined
+    if (claim === undefined || !isGoing(claim, CLAIM_FINALIZER) || isUsed(await informer(PODS), claim)) return undefined
     await unlessGone(() =>
       client.update(PERSISTENT_VOLUME_CLAIMS, {
         ...claim,

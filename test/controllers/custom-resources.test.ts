@@ -8,8 +8,7 @@ const DEFINITIONS: GroupResource = { group: 'apiextensions.k8s.io', resource: 'c
 const WIDGETS: GroupResource = { group: 'example.com', resource: 'widgets' }
 let cluster: TestCluster
 
-beforeEach(async () => {
-  cluster = await TestCluster.start()
+async function define(): Promise<void> {
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
   await cluster.client.create(DEFINITIONS, {
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -23,6 +22,11 @@ beforeEach(async () => {
     },
   } as KubeObject)
   await cluster.calm()
+}
+
+beforeEach(async () => {
+  cluster = await TestCluster.start()
+  await define()
 })
 afterEach(() => cluster.stop())
 
@@ -76,4 +80,15 @@ it('lets a definition go when the last object has lost its finalizers', async ()
   await cluster.patch(WIDGETS, 'w', { metadata: { finalizers: null } })
   await cluster.pass(30)
   expect(await cluster.client.get(DEFINITIONS, undefined, 'widgets.example.com')).toBeUndefined()
+})
+
+it('counts custom resources for quotas that were there before their kind', async () => {
+  await cluster.client.delete(DEFINITIONS, undefined, 'widgets.example.com')
+  await cluster.calm()
+  const hard = { 'count/widgets.example.com': '1' }
+  await cluster.create(RESOURCE_QUOTAS, { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'early' }, spec: { hard } })
+  await cluster.calm()
+  await define()
+  await cluster.create(WIDGETS, widget('one'))
+  await expect(cluster.create(WIDGETS, widget('two'))).rejects.toThrow('exceeded quota: early')
 })

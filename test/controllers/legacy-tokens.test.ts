@@ -65,6 +65,7 @@ const today = () => new Date(clock.now()).toISOString().slice(0, 10)
 
 test('they name their Secret, have no end, and are good while both are there', async () => {
   const token = tokenOf(await secret())
+  expect(Object.keys((await secret())?.data ?? {})).toEqual(['ca.crt', 'namespace', 'token'])
   const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Record<string, unknown>
   const { uid } = (await client.get<ServiceAccount>(SERVICE_ACCOUNTS, 'default', 'a'))!.metadata
   expect(claims).toEqual({

@@ -1,6 +1,6 @@
 // Binding where it is narrow: which volume of several, what becomes of those that are left, and what is said.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { PersistentVolume, PersistentVolumeClaim } from '../../shared/api/core/v1.ts'
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../shared/api/core/v1.ts'
 import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES } from '../../shared/controllers/collections.ts'
 import { persistentVolumeBinder } from '../../shared/controllers/persistentvolumebinder.ts'
 import { serviceAccountController } from '../../shared/controllers/serviceaccount.ts'
@@ -168,4 +168,55 @@ test('classes of provisioners that were once in the tree are those of the driver
   const { annotations } = (await cluster.get<PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS, 'c')).metadata
   expect(annotations?.['volume.kubernetes.io/storage-provisioner']).toBe('ebs.csi.aws.com')
   expect((await eventsOf(cluster, 'c'))[0]).toContain("created either by the external provisioner 'ebs.csi.aws.com'")
+})
+
+describe('a claim that is deleted', () => {
+  const user = (name: string, spec: object = {}) =>
+    cluster.create<Pod>(PODS, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: { ...template('x').spec, volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }], ...spec },
+    })
+  const isThere = async () => (await cluster.client.get(PERSISTENT_VOLUME_CLAIMS, 'default', 'c')) !== undefined
+
+  test('does not wait for a pod that has no node: it gets none any more', async () => {
+    await claim('c')
+    await user('waiting')
+    await drop('c')
+    await settle()
+    expect(await isThere()).toBe(false)
+  })
+  test('waits for a pod with a node, also when it has finished, until it is deleted', async () => {
+    await claim('c')
+    const pod = await user('u', { nodeName: 'n' })
+    await drop('c')
+    await settle()
+    expect(await isThere()).toBe(true)
+    await cluster.report(pod, 'Succeeded', false)
+    await settle()
+    expect(await isThere()).toBe(true)
+    await cluster.client.delete(PODS, 'default', 'u', { gracePeriodSeconds: 0 })
+    await settle()
+    expect(await isThere()).toBe(false)
+  })
+  test('of a pod of its own goes when the pod has been shut down, though the pod waits for it', async () => {
+    const spec = { accessModes: ['ReadWriteOnce'], storageClassName: 'x', resources: { requests: { storage: '1Gi' } } }
+    const { metadata } = await user('u', { nodeName: 'n', volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: { spec } } }] })
+    await cluster.patch(PODS, 'u', { metadata: { finalizers: ['example.com/hold'] } })
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'Pod', name: 'u', uid: metadata.uid, controller: true, blockOwnerDeletion: true }]
+    await cluster.create(PERSISTENT_VOLUME_CLAIMS, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'u-v', ownerReferences },
+      spec,
+    })
+    await drop('u-v')
+    await settle()
+    const isThere = async () => (await cluster.client.get(PERSISTENT_VOLUME_CLAIMS, 'default', 'u-v')) !== undefined
+    expect(await isThere()).toBe(true)
+    await cluster.client.delete(PODS, 'default', 'u', { gracePeriodSeconds: 0 })
+    await settle()
+    expect(await isThere()).toBe(false)
+  })
 })

@@ -46,6 +46,8 @@ export const call: Call = (path, { method, headers, body, signal }, options) => 
   const fields: OutgoingHttpHeaders = { host: serverName }
   for (const [name, value] of Object.entries(headers))
     if (!HOP_BY_HOP.includes(name)) fields[name] = typeof value === 'string' ? value : [...value]
+  // Node assumes that a DELETE has no body: what came would be taken for the next request.
+  if (body && fields['content-length'] === undefined) fields['transfer-encoding'] = 'chunked'
   return new Promise((resolve, reject) => {
     const agent = new Agent({ keepAlive: true, timeout: KEEP_MS })
     const outgoing = send({

@@ -1,4 +1,5 @@
-// Looks whether the server behind an APIService answers for its group version, as upstream's availability controller does.
+// Looks whether the server behind an APIService answers for its group version, as upstream's availability controller does; and empties
+// namespaces in it.
 import type { ApiServiceProbe } from '../controllers/apiservice.ts'
 import { messageOf } from '../controllers/replicas.ts'
 import type { Store } from '../store/types.ts'
@@ -10,6 +11,7 @@ const PATIENCE_MS = 5_000
 
 export function remoteProbe(remotes: Remotes, store: Pick<Store, 'get' | 'create'>): ApiServiceProbe {
   return {
+    empty: async (service, namespace) => (await import('./content.ts')).emptyRemote(remotes, service, namespace),
     async check(service, { client, now }) {
       await ensureFrontProxy(store, client, now())
       const { group, version } = groupVersionOf(service)

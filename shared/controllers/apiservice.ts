@@ -9,7 +9,7 @@ import { writeStatus } from './status.ts'
 import { timestamp } from './time.ts'
 import type { Controller, ControllerContext, Watch } from './types.ts'
 
-const API_SERVICES: GroupResource = { group: 'apiregistration.k8s.io', resource: 'apiservices' }
+export const API_SERVICES: GroupResource = { group: 'apiregistration.k8s.io', resource: 'apiservices' }
 const PERIOD_S = 30
 /** While it does not answer, somebody waits for it. */
 const IMPATIENT_PERIOD_S = 5
@@ -19,9 +19,18 @@ export interface Verdict {
   readonly message: string
 }
 
+/** What is still there: how many by resource ("flunders.wardle.example.com"), and by finalizer. */
+export interface RemoteLeftover {
+  readonly left: ReadonlyMap<string, number>
+  readonly finalizers: ReadonlyMap<string, number>
+}
+
+/** What controllers ask of other servers. */
 export interface ApiServiceProbe {
   /** Undefined: it answers. */
   check(service: APIService, context: ControllerContext): Promise<Verdict | undefined>
+  /** Deletes what the server has in a namespace. @throws Error when it cannot be asked */
+  empty(service: APIService, namespace: string): Promise<RemoteLeftover>
 }
 
 const PASSED: Verdict = { reason: 'Passed', message: 'all checks passed' }

@@ -62,7 +62,7 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
   horizontalPodAutoscaling(autoscaler),
   jobController,
   legacyTokenCleaner,
-  namespaceController,
+  namespaceController(apiServices),
   nodeLifecycleController,
   persistentVolumeBinder,
   podGarbageCollector,
@@ -84,6 +84,7 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
 /** Nothing can be reached. */
 const noServers: ApiServiceProbe = {
   check: async () => ({ reason: 'FailedDiscoveryCheck', message: 'this process asks no other server' }),
+  empty: () => Promise.reject(new Error('this process asks no other server')),
 }
 const bare: AutoscalerServices = { metrics: noMetrics, notes: new MemoryNotes() }
 

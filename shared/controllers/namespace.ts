@@ -1,10 +1,13 @@
-// Namespace deletion: everything in it is deleted, pods first, and only when it is empty the namespace may go.
+// Namespace deletion: everything in it is deleted, pods first, what other servers have in it too, and only when it is empty the namespace
+// may go. While one of those servers does not answer, nobody knows what it has.
+import type { APIService } from '../api/apiregistration/v1.ts'
 import type { Namespace, NamespaceCondition } from '../api/core/v1.ts'
 import type { GroupResource, KubeObject } from '../apimachinery/types.ts'
 import { objectKey } from '../apimachinery/types.ts'
+import { API_SERVICES, type ApiServiceProbe } from './apiservice.ts'
 import { all } from './bursts.ts'
 import { NAMESPACES, PODS } from './collections.ts'
-import { withCondition } from './conditions.ts'
+import { isTrue, withCondition } from './conditions.ts'
 import { equal } from './equality.ts'
 import { unlessGone } from './owners.ts'
 import { messageOf } from './replicas.ts'
@@ -17,7 +20,7 @@ const FINALIZER = 'kubernetes'
 const SHORTEST_WAIT_S = 0.25
 const LONGEST_WAIT_S = 15
 
-async function reconcile(key: string, context: ControllerContext): Promise<Outcome | undefined> {
+async function reconcile(key: string, context: ControllerContext, servers: () => ApiServiceProbe): Promise<Outcome | undefined> {
   const namespace = (await context.informer(NAMESPACES)).get(key)?.object as Namespace | undefined
   if (namespace?.metadata.deletionTimestamp === undefined || !namespace.spec?.finalizers?.includes(FINALIZER)) return undefined
   const name = namespace.metadata.name
@@ -25,7 +28,10 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
 
   const emptied = new Emptying(name, context)
   await emptied.collection(PODS)
-  if (emptied.isEmpty) for (const resource of deletable(context)) await emptied.collection(resource)
+  if (emptied.isEmpty) {
+    for (const resource of deletable(context)) await emptied.collection(resource)
+    await emptied.elsewhere(servers)
+  }
   // What was just deleted may be gone already: the next look, at once, tells.
   if (emptied.progress && emptied.errors.length === 0) return { requeueAfter: 0 }
 
@@ -42,6 +48,7 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
     return undefined
   }
   if (emptied.errors.length > 0) throw emptied.errors[0]
+  if (emptied.silent.length > 0) return { requeueAfter: LONGEST_WAIT_S }
   const age = (context.now() - parseTime(namespace.metadata.deletionTimestamp)) / 1000
   return { requeueAfter: Math.min(LONGEST_WAIT_S, Math.max(SHORTEST_WAIT_S, age / 4)) }
 }
@@ -61,6 +68,8 @@ class Emptying {
   readonly #left = new Map<string, number>()
   readonly #finalizers = new Map<string, number>()
   readonly errors: unknown[] = []
+  /** Group versions of other servers that do not answer. */
+  readonly silent: string[] = []
   progress = false
 
   constructor(namespace: string, context: ControllerContext) {
@@ -69,7 +78,26 @@ class Emptying {
   }
 
   get isEmpty(): boolean {
-    return this.#left.size === 0
+    return this.#left.size === 0 && this.silent.length === 0 && this.errors.length === 0
+  }
+
+  /** What other servers have, as far as they answer. */
+  async elsewhere(servers: () => ApiServiceProbe): Promise<void> {
+    const all = (await this.#context.informer(API_SERVICES)).list().map(({ object }) => object as APIService)
+    for (const service of all) {
+      if (service.spec.service === undefined) continue
+      if (!isTrue(service.status?.conditions, 'Available')) {
+        this.silent.push(`${service.spec.group}/${service.spec.version}`)
+        continue
+      }
+      try {
+        const { left, finalizers } = await servers().empty(service, this.#namespace)
+        for (const [name, n] of left) this.#left.set(name, n)
+        for (const [name, n] of finalizers) this.#finalizers.set(name, (this.#finalizers.get(name) ?? 0) + n)
+      } catch (error) {
+        this.errors.push(error)
+      }
+    }
   }
 
   async collection(resource: GroupResource): Promise<void> {
@@ -106,7 +134,15 @@ class Emptying {
         .map(([name, n]) => text(name, n))
         .sort()
         .join(', ')
-    say('NamespaceDeletionDiscoveryFailure', undefined, 'DiscoveryFailed', 'ResourcesDiscovered', 'All resources successfully discovered')
+    const silent = this.silent.sort().map(name => `${name}: stale GroupVersion discovery: ${name}`)
+    const undiscovered = `Discovery failed for some groups, ${silent.length} failing: unable to retrieve the complete list of server APIs: ${silent.join(', ')}`
+    say(
+      'NamespaceDeletionDiscoveryFailure',
+      silent.length === 0 ? undefined : undiscovered,
+      'DiscoveryFailed',
+      'ResourcesDiscovered',
+      'All resources successfully discovered',
+    )
     say(
       'NamespaceDeletionGroupVersionParsingFailure',
       undefined,
@@ -142,7 +178,8 @@ class Emptying {
   }
 }
 
-export const namespaceController: Controller = {
+/** `servers` is asked for when another server has a say. */
+export const namespaceController = (servers: () => ApiServiceProbe): Controller => ({
   name: 'namespace',
   watches: [
     {
@@ -150,5 +187,5 @@ export const namespaceController: Controller = {
       keys: ({ type, object, key }) => (type !== 'deleted' && object.metadata.deletionTimestamp !== undefined ? [key] : []),
     },
   ],
-  reconcile,
-}
+  reconcile: (key, context) => reconcile(key, context, servers),
+})

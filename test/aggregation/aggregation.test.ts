@@ -14,7 +14,7 @@ import { remoteProbe } from '../../shared/aggregation/probe.ts'
 import { Remotes } from '../../shared/aggregation/remote.ts'
 import { type ServiceProblem, targetsOf } from '../../shared/aggregation/service-target.ts'
 import type { APIService } from '../../shared/api/apiregistration/v1.ts'
-import type { ConfigMap, Service } from '../../shared/api/core/v1.ts'
+import type { ConfigMap, Namespace, Service } from '../../shared/api/core/v1.ts'
 import type { EndpointSlice } from '../../shared/api/discovery/v1.ts'
 import type { Client } from '../../shared/apimachinery/client.ts'
 import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
@@ -22,6 +22,7 @@ import { createReader } from '../../shared/apimachinery/machinery.ts'
 import { MASTERS, SYSTEM } from '../../shared/auth/types.ts'
 import { ManualClock } from '../../shared/clock.ts'
 import { apiServiceController } from '../../shared/controllers/apiservice.ts'
+import { namespaceController } from '../../shared/controllers/namespace.ts'
 import { apiSource } from '../../shared/metrics/apis.ts'
 import { silent } from '../../shared/pipeline/log.ts'
 import { type Manager, startManager } from '../../shared/pipeline/manager.ts'
@@ -99,7 +100,7 @@ async function start() {
     store,
     client,
     registry: machinery.registry,
-    controllers: [apiServiceController(() => remoteProbe(remotes, store))],
+    controllers: [apiServiceController(() => remoteProbe(remotes, store)), namespaceController(() => remoteProbe(remotes, store))],
     clock,
     log: silent,
   })
@@ -288,6 +289,67 @@ describe('an APIService with a Service', () => {
     await client.delete(API_SERVICES, undefined, `v1.${GROUP}`)
     expect((await json('/apis')).groups).toEqual(before.groups)
     expect((await send(`/apis/${GROUP}/v1/flunders`)).text).toBe('404 page not found\n')
+  })
+})
+
+describe('a namespace that goes', () => {
+  const conditions = async (client: Client) => {
+    const found = await client.get<Namespace>({ group: '', resource: 'namespaces' }, undefined, 'gone')
+    return found && Object.fromEntries((found.status?.conditions ?? []).map(({ type, status, message }) => [type, `${status} ${message}`]))
+  }
+  const begin = async () => {
+    const { client, manager, clock } = await start()
+    await client.create(SERVICES, service())
+    await client.create(API_SERVICES, apiService(GROUP, 'v1'))
+    await manager.idle()
+    await client.create({ group: '', resource: 'namespaces' }, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'gone' } })
+    const flunders = `/apis/${GROUP}/v1/namespaces/gone/flunders`
+    const resources = [{ name: 'flunders', singularName: 'flunder', namespaced: true, kind: 'Flunder', verbs: ['delete', 'get', 'list'] }]
+    answers[`/apis/${GROUP}/v1`] = { kind: 'APIResourceList', groupVersion: `${GROUP}/v1`, resources }
+    const pass = async (seconds: number) => {
+      for (let left = seconds; left > 0; left--) {
+        await manager.idle()
+        clock.advance(1000)
+      }
+      await manager.idle()
+    }
+    return { client, pass, flunders }
+  }
+
+  test('takes what another server has in it along, and waits for it', async () => {
+    const { client, pass, flunders } = await begin()
+    const kept = { metadata: { name: 'f', finalizers: ['example.com/hold'] } }
+    answers[flunders] = { kind: 'FlunderList', items: [kept] }
+    answers[`${flunders}/f`] = { kind: 'Status', status: 'Success' }
+    await client.delete({ group: '', resource: 'namespaces' }, undefined, 'gone', {})
+    await pass(5)
+    const deletion = seen.find(({ method }) => method === 'DELETE')
+    expect([deletion?.url, JSON.parse(deletion?.body ?? '{}').propagationPolicy]).toEqual([`${flunders}/f`, 'Background'])
+    expect(deletion?.headers['x-remote-user']).toEqual(['system:serviceaccount:kube-system:namespace-controller'])
+    expect(await conditions(client)).toMatchObject({
+      NamespaceContentRemaining: `True Some resources are remaining: flunders.${GROUP} has 1 resource instances`,
+      NamespaceFinalizersRemaining: 'True Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances',
+    })
+    answers[flunders] = { kind: 'FlunderList', items: [] }
+    await pass(30)
+    expect(await conditions(client)).toBeUndefined()
+  })
+
+  test('waits for a server that does not answer, and says for which', async () => {
+    const { client, pass, flunders } = await begin()
+    answers[flunders] = { kind: 'FlunderList', items: [] }
+    const { [`/apis/${GROUP}/v1`]: known, ...rest } = answers
+    answers = rest
+    await pass(40)
+    await client.delete({ group: '', resource: 'namespaces' }, undefined, 'gone', {})
+    await pass(5)
+    const name = `${GROUP}/v1`
+    expect((await conditions(client))?.NamespaceDeletionDiscoveryFailure).toBe(
+      `True Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: ${name}: stale GroupVersion discovery: ${name}`,
+    )
+    answers = { ...answers, [`/apis/${GROUP}/v1`]: known! }
+    await pass(60)
+    expect(await conditions(client)).toBeUndefined()
   })
 })
 

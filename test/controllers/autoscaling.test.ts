@@ -27,7 +27,8 @@ const counted: Notes = {
   },
 }
 
-const never: ApiServiceProbe = { check: () => Promise.reject(new Error('there is no APIService here')) }
+const noService = () => Promise.reject(new Error('there is no APIService here'))
+const never: ApiServiceProbe = { check: noService, empty: noService }
 
 beforeEach(async () => {
   puts = {}

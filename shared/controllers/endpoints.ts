@@ -4,7 +4,7 @@ import { isStatus } from '../apimachinery/status-error.ts'
 import { splitKey } from '../apimachinery/types.ts'
 import type { Informer } from '../store/types.ts'
 import { ENDPOINTS, PODS, SERVICES } from './collections.ts'
-import { HEADLESS, isHeadless, isSelecting, labelKeys, TRIGGER_TIME, triggerTime } from './endpoints/pods.ts'
+import { HEADLESS, isHeadless, isSelecting, type Known, labelKeys, TRIGGER_TIME, triggerTime } from './endpoints/pods.ts'
 import { subsetsOf, truncated } from './endpoints/subsets.ts'
 import { equal } from './equality.ts'
 import { podsMatching } from './pods.ts'
@@ -61,7 +61,8 @@ async function sync(service: Service, pods: readonly Pod[], { client, informer }
     return
   }
   const annotations: Record<string, string> = { ...current?.metadata.annotations }
-  const time = triggerTime(service, pods)
+  const time = triggerTime(service, pods, current === undefined ? undefined : knownTo(current, service))
+  delete annotations[TRIGGER_TIME]
   if (time !== undefined) annotations[TRIGGER_TIME] = time
   delete annotations[OVER_CAPACITY]
   if (cut) annotations[OVER_CAPACITY] = 'truncated'
@@ -78,6 +79,15 @@ async function sync(service: Service, pods: readonly Pod[], { client, informer }
   } catch (error) {
     if (!isNamespaceTerminating(error) && !isStatus(error, 'NotFound')) throw error
   }
+}
+
+/** Where everything counts as ready, nobody can tell what was. */
+function knownTo({ subsets = [] }: Endpoints, { spec }: Service): Known {
+  const entries = (list: 'addresses' | 'notReadyAddresses', ready: boolean) =>
+    subsets
+      .flatMap(subset => subset[list] ?? [])
+      .map(({ targetRef }) => [targetRef?.uid ?? '', spec?.publishNotReadyAddresses ? undefined : ready] as const)
+  return new Map([...entries('addresses', true), ...entries('notReadyAddresses', false)])
 }
 
 const ignoringVersions = (subsets: NonNullable<Endpoints['subsets']>) =>

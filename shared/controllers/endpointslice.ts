@@ -55,7 +55,7 @@ async function reconcile(key: string, context: ControllerContext): Promise<Outco
   const nodeOf = (name: string) => nodes.get(objectKey(undefined, name))?.object as Node | undefined
   const { groups, skipped } = groupsOf(service, pods, nodeOf, !byTopology)
   const hinted = byTopology ? await withTopologyHints(service, groups, nodes, context) : groups
-  await writeSlices(service, withPlaceholders(service, hinted), frameOf(service, pods), context)
+  await writeSlices(service, withPlaceholders(service, hinted), pods, context)
   if (skipped.length > 0) tellSkipped(service, skipped, context)
   return undefined
 }
@@ -106,17 +106,25 @@ function withPlaceholders(service: Service, groups: readonly SliceGroup[]): Slic
   return [...groups, ...missing.map(addressType => ({ addressType, ports: undefined, endpoints: [] }))]
 }
 
-function frameOf(service: Service, pods: readonly Pod[]): SliceFrame {
+function frameOf(service: Service, pods: readonly Pod[], existing: readonly EndpointSlice[]): SliceFrame {
   const labels: Record<string, string> = { ...service.metadata.labels, [SERVICE_NAME]: service.metadata.name, [MANAGED_BY]: CONTROLLER }
   delete labels[HEADLESS]
   if (isHeadless(service)) labels[HEADLESS] = ''
-  const time = triggerTime(service, pods)
+  const endpoints = existing.flatMap(slice => slice.endpoints ?? [])
+  const known = new Map(endpoints.map(({ targetRef, conditions }) => [targetRef?.uid ?? '', conditions?.serving]))
+  const time = triggerTime(service, pods, existing.length === 0 ? undefined : known)
   return { labels, annotations: time === undefined ? {} : { [TRIGGER_TIME]: time } }
 }
 
-async function writeSlices(service: Service, groups: readonly SliceGroup[], frame: SliceFrame, context: ControllerContext): Promise<void> {
+async function writeSlices(
+  service: Service,
+  groups: readonly SliceGroup[],
+  pods: readonly Pod[],
+  context: ControllerContext,
+): Promise<void> {
   const { namespace, name } = service.metadata
   const existing = slicesOf(await context.informer(ENDPOINT_SLICES), namespace ?? '', name, CONTROLLER)
+  const frame = frameOf(service, pods, existing)
   const empty = groups.filter(({ endpoints }) => endpoints.length === 0)
   const plan = planSlices(existing, groups, frame, MOST_ENDPOINTS)
   for (const { addressType, ports } of empty) {

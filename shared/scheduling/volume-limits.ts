@@ -42,18 +42,19 @@ export function volumeLimitFilter(info: PodInfo, lookup: VolumeLookup): Filter |
   return ({ name, pods }) => {
     const limits = limitsOf(lookup.csiNode(name))
     if (limits.size === 0) return undefined
-    const there = new Map<string, string>()
-    for (const other of pods.values()) for (const [id, driver] of attached(other, lookup)) there.set(id, driver)
+    const used = new Map<string, string>()
+    for (const other of pods.values()) for (const [id, driver] of attached(other, lookup)) used.set(id, driver)
+    const idle = new Map<string, string>()
     for (const attachment of lookup.attachments(name)) {
       const id = attachedVolume(attachment, lookup)
-      if (id !== undefined) there.set(id, attachment.spec.attacher)
+      if (id !== undefined && !used.has(id)) idle.set(id, attachment.spec.attacher)
     }
     const counts = new Map<string, number>()
     const count = (driver: string) => counts.set(driver, (counts.get(driver) ?? 0) + 1)
-    for (const driver of there.values()) count(driver)
+    for (const driver of [...used.values(), ...idle.values()]) count(driver)
     for (const [id, driver] of wanted) {
-      // One volume for several pods counts once.
-      if (there.has(id)) continue
+      // One volume for several pods counts once; one that is attached and that no pod uses yet counts as upstream counts it: twice.
+      if (used.has(id)) continue
       count(driver)
       if ((counts.get(driver) ?? 0) > (limits.get(driver) ?? Number.POSITIVE_INFINITY)) return FULL
     }
@@ -62,7 +63,6 @@ export function volumeLimitFilter(info: PodInfo, lookup: VolumeLookup): Filter |
 }
 
 function attachedVolume({ spec }: VolumeAttachment, lookup: VolumeLookup): string | undefined {
-  const { persistentVolumeName, inlineVolumeSpec } = spec.source
-  const csi = persistentVolumeName === undefined ? inlineVolumeSpec?.csi : lookup.volume(persistentVolumeName)?.spec?.csi
-  return csi === undefined ? undefined : idOf(csi)
+  const csi = lookup.volume(spec.source.persistentVolumeName ?? '')?.spec?.csi
+  return csi === undefined ? undefined : idOf({ driver: spec.attacher, volumeHandle: csi.volumeHandle })
 }

@@ -1,12 +1,14 @@
 // Endpoints and slices: how addresses are put together, cut, kept where they are and meant for zones.
 import { afterEach, describe, expect, test } from 'vitest'
-import type { EndpointAddress, EndpointSubset, Endpoints, Event, Service } from '../../shared/api/core/v1.ts'
+import type { EndpointAddress, EndpointSubset, Endpoints, Event, Pod, Service } from '../../shared/api/core/v1.ts'
 import type { Endpoint, EndpointSlice } from '../../shared/api/discovery/v1.ts'
-import { ENDPOINT_SLICES, ENDPOINTS, EVENTS, PODS, SERVICES } from '../../shared/controllers/collections.ts'
+import type { KubeObject } from '../../shared/apimachinery/types.ts'
+import { ENDPOINT_SLICES, ENDPOINTS, EVENTS, NODES, PODS, SERVICES } from '../../shared/controllers/collections.ts'
 import { planSlices } from '../../shared/controllers/endpoints/slices.ts'
 import { repacked, truncated } from '../../shared/controllers/endpoints/subsets.ts'
 import { allocate, zoneShares } from '../../shared/controllers/endpoints/topology.ts'
 import { TestCluster } from './cluster.ts'
+import { readyNode } from './objects.ts'
 
 const addresses = (count: number, prefix = '10.0'): EndpointAddress[] =>
   Array.from({ length: count }, (_, i) => ({ ip: `${prefix}.${Math.floor(i / 250)}.${i % 250}` }))
@@ -178,6 +180,42 @@ test('a pod without a node is in the slices only if whatever has an address is p
   expect(told).toContain('Error updating Endpoint Slices for Service default/s: skipping Pod p for Service default/s: Node  Not Found')
   await cluster.patch(SERVICES, 's', { spec: service(true) })
   expect(await seen()).toMatchObject([{ addresses: ['10.0.0.1'], conditions: { ready: true, serving: false } }])
+})
+
+test('the time of what caused a change is noted, and none where nothing that has a time did', async () => {
+  cluster = await TestCluster.start()
+  await cluster.calm()
+  const create = (name: string) =>
+    cluster.create<Pod>(PODS, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, labels: { app: 'x' } },
+      spec: { schedulerName: 'nobody', nodeName: 'n', containers: [{ name: 'c', image: 'c:1' }] },
+    })
+  const report = (pod: Pod, ready: boolean, n: number) =>
+    cluster.report(pod, 'Running', ready, { podIP: `10.0.0.${n}`, podIPs: [{ ip: `10.0.0.${n}` }] })
+  await cluster.client.create(NODES, { ...readyNode('n', cluster.clock.now()) } as never)
+  const [a, b] = [await create('a'), await create('b')]
+  const spec = { selector: { app: 'x' }, ports: [{ port: 80 }] }
+  await cluster.create(SERVICES, { apiVersion: 'v1', kind: 'Service', metadata: { name: 's' }, spec })
+  const seen = async () => {
+    await cluster.calm()
+    const objects: KubeObject[] = [...(await cluster.list<Endpoints>(ENDPOINTS)), ...(await cluster.list<EndpointSlice>(ENDPOINT_SLICES))]
+    return objects.map(({ metadata }) => metadata.annotations?.['endpoints.kubernetes.io/last-change-trigger-time'])
+  }
+  await cluster.pass(10)
+  await report(a, true, 1)
+  expect(await seen()).toEqual(['2030-01-01T00:00:10Z', '2030-01-01T00:00:10Z'])
+  await cluster.pass(10)
+  await report(b, false, 2)
+  expect(await seen()).toEqual(['2030-01-01T00:00:20Z', '2030-01-01T00:00:20Z'])
+  await cluster.patch(SERVICES, 's', { metadata: { labels: { more: 'x' } } })
+  expect(await seen()).toEqual([undefined, undefined])
+  await cluster.pass(10)
+  await report(b, true, 2)
+  expect(await seen()).toEqual(['2030-01-01T00:00:30Z', '2030-01-01T00:00:30Z'])
+  await cluster.client.delete(PODS, cluster.namespace, 'a', { gracePeriodSeconds: 0 })
+  expect(await seen()).toEqual([undefined, undefined])
 })
 
 describe('Endpoints by hand', () => {

@@ -269,5 +269,8 @@ describe('claims', () => {
     expect(said(1, 'd')).toBe('a')
     // What no pod uses may still be attached.
     expect(said(2, 'c', ['v-e'])).toBe('node(s) exceed max volume count')
+    expect(said(3, 'c', ['v-e'])).toBe('a')
+    expect(said(2, 'c', ['v-d'])).toBe('a')
+    expect(said(2, 'c', ['v-c'])).toBe('node(s) exceed max volume count')
   })
 })

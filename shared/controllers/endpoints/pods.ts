@@ -2,7 +2,7 @@
 import type { Pod, Service, ServicePort } from '../../api/core/v1.ts'
 import type { Change } from '../../store/types.ts'
 import { equal } from '../equality.ts'
-import { isFinished, isReady } from '../pods.ts'
+import { isFinished, isReady, podCondition } from '../pods.ts'
 import { labelsKey } from '../watches.ts'
 
 export type Family = 'IPv4' | 'IPv6'
@@ -71,14 +71,23 @@ export function* labelKeys({ type, object, previous }: Change): Iterable<string>
   yield labelsKey(pod)
 }
 
-/** When the pods or the Service last did something that their endpoints show: for those who measure how long it takes. */
-export function triggerTime(service: Service, pods: readonly Pod[]): string | undefined {
-  let latest = service.metadata.creationTimestamp
-  for (const { status } of pods) {
-    const time = status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime
-    if (time !== undefined && (latest === undefined || time > latest)) latest = time
+/** What is written about pods, by UID: whether they were ready, undefined where that cannot be told. */
+export type Known = ReadonlyMap<string, boolean | undefined>
+
+/**
+ * When the first of what is news beside `known` happened, for those who measure how long it takes: pods that came or whose readiness
+ * changed, and the Service where nothing is written yet. Nothing for changes that have no time.
+ */
+export function triggerTime(service: Service, pods: readonly Pod[], known: Known | undefined): string | undefined {
+  const isNews = (pod: Pod): boolean => {
+    const uid = pod.metadata.uid ?? ''
+    if (!known?.has(uid)) return serves(pod, { terminating: true })
+    const before = known.get(uid)
+    return before !== undefined && before !== isReady(pod)
   }
-  return latest
+  const times = pods.filter(isNews).map(pod => podCondition(pod, 'Ready')?.lastTransitionTime)
+  if (known === undefined) times.push(service.metadata.creationTimestamp)
+  return times.filter(time => time !== undefined).sort()[0]
 }
 
 export const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time'

@@ -87,7 +87,8 @@ export function triggerTime(service: Service, pods: readonly Pod[], known: Known
   }
   const times = pods.filter(isNews).map(pod => podCondition(pod, 'Ready')?.lastTransitionTime)
   if (known === undefined) times.push(service.metadata.creationTimestamp)
-  return times.filter(time => time !== undefined).sort()[0]
+  // A condition that somebody wrote without a time has null.
+  return times.filter(time => typeof time === 'string').sort()[0]
 }
 
 export const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time'

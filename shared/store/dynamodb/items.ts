@@ -5,6 +5,9 @@
 //   log     c/<cluster>/l/<group>/<resource>        <revision>            type, key, txn, at, expires, body | parts + before | beforeParts
 //   part    c/<cluster>/b/<group>/<resource>/<key>  <revision>/<number>   body, expires?
 //   note    c/<cluster>/n/<topic>                   <key>                 note, until, expires
+//   line    c/<cluster>/k                           o/.. | n/..           of the catalogue: only clusters that may be deleted have one
+//
+// <cluster> is the cluster's id (shared/cluster-name.ts).
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import type { GroupResource } from '../../apimachinery/types.ts'
 import type { ChangeType } from '../types.ts'

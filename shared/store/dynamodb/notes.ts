@@ -1,6 +1,7 @@
 // Notes in the store's table: items of their own partitions, which no log and hence no stream filter knows. One write unit a put.
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { Note, Notes } from '../notes.ts'
+import { Catalogue, topicLine } from './catalogue.ts'
 import { type Item, N, numberOf, S, seconds, TTL_ATTRIBUTE, textOf } from './items.ts'
 import { Table } from './table.ts'
 
@@ -8,6 +9,8 @@ export interface DynamoNotesOptions {
   readonly client: DynamoDBClient
   readonly table: string
   readonly cluster: string
+  /** As the store's: for clusters that may be deleted. */
+  readonly catalogued?: boolean
   readonly now?: () => number
 }
 
@@ -15,9 +18,11 @@ export class DynamoNotes implements Notes {
   readonly #table: Table
   readonly #cluster: string
   readonly #now: () => number
+  readonly #catalogue: Catalogue | undefined
 
-  constructor({ client, table, cluster, now = Date.now }: DynamoNotesOptions) {
+  constructor({ client, table, cluster, catalogued = false, now = Date.now }: DynamoNotesOptions) {
     this.#table = new Table(client, table)
+    this.#catalogue = catalogued ? new Catalogue(this.#table, cluster) : undefined
     this.#cluster = cluster
     this.#now = now
   }
@@ -37,6 +42,7 @@ export class DynamoNotes implements Notes {
   }
 
   async put(topic: string, key: string, value: unknown, expires: number): Promise<void> {
+    await this.#catalogue?.add(topicLine(topic))
     await this.#table.put({
       pk: S(this.#partition(topic)),
       sk: S(key),

@@ -17,6 +17,7 @@ import type {
   WatchOptions,
 } from '../types.ts'
 import { ConflictError, ExpiredError, NotFoundError } from '../types.ts'
+import { Catalogue, collectionLine } from './catalogue.ts'
 import { CollectionLog } from './collection-log.ts'
 import { decodeChange, decodeObject } from './decode.ts'
 import { Head } from './head.ts'
@@ -34,6 +35,8 @@ export interface DynamoStoreOptions {
   readonly table: string
   /** One table holds many clusters; this store sees one. A DNS label. */
   readonly cluster: string
+  /** Keeps a list of what the cluster has in the table, so that purge finds it. For clusters that may be deleted. */
+  readonly catalogued?: boolean
   readonly clock?: Clock
   readonly poll?: PollTimes
 }
@@ -68,12 +71,14 @@ export class DynamoStore implements FeedingStore {
   readonly #recent = new Recent()
   readonly #listeners = new Set<(change: Change) => void>()
   readonly #write: WriteOptions
+  readonly #catalogue: Catalogue | undefined
 
-  constructor({ client, table, cluster, clock = systemClock, poll = POLL }: DynamoStoreOptions) {
+  constructor({ client, table, cluster, catalogued = false, clock = systemClock, poll = POLL }: DynamoStoreOptions) {
     this.#table = new Table(client, table)
     this.#cluster = cluster
     this.#clock = clock
     this.#poll = poll
+    this.#catalogue = catalogued ? new Catalogue(this.#table, cluster) : undefined
     this.#write = { table: this.#table, cluster, clock, decode: (resource, item) => this.#decode(this.#collection(resource), item) }
   }
 
@@ -252,6 +257,7 @@ export class DynamoStore implements FeedingStore {
 
   async #commit(intent: Intent): Promise<Stored> {
     const collection = this.#collection(intent.collection)
+    await this.#catalogue?.add(collectionLine(collection.name))
     const { change, known, bytes } = await write(this.#write, collection.head, { ...intent, collection: collection.resource })
     this.#remember(collection.name, change, bytes, known.parts)
     if (!collection.log.absorb(change)) collection.poller.hint()

@@ -2,6 +2,7 @@
 import {
   type AttributeValue,
   ConditionalCheckFailedException,
+  DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
@@ -84,6 +85,10 @@ export class Table {
 
   async put(item: Item): Promise<void> {
     await available(this.#client.send(new PutItemCommand({ TableName: this.name, Item: item })))
+  }
+
+  async delete(pk: string, sk: string): Promise<void> {
+    await available(this.#client.send(new DeleteItemCommand({ TableName: this.name, Key: { pk: S(pk), sk: S(sk) } })))
   }
 
   /**

@@ -5,7 +5,7 @@ import { createServer, Agent as HttpsAgent, request as httpsRequest, type Server
 import type { Socket } from 'node:net'
 
 export interface ApiProxyOptions {
-  /** https://host[:port] of the API. */
+  /** https://host[:port] of the API, with what its paths begin with. */
   readonly url: string
   /** PEM of its authority; absent: the public ones. */
   readonly ca?: string
@@ -17,6 +17,7 @@ export interface ApiProxyOptions {
 export function apiProxy({ url, ca, cert, key }: ApiProxyOptions): (client: Socket) => void {
   const api = new URL(url)
   const secure = api.protocol === 'https:'
+  const prefix = api.pathname.replace(/\/$/, '')
   const send = secure ? httpsRequest : httpRequest
   let server: Server | undefined
   const open = () => {
@@ -24,7 +25,7 @@ export function apiProxy({ url, ca, cert, key }: ApiProxyOptions): (client: Sock
     // Watches are silent for long; their end is the API's business.
     return createServer({ cert, key, ALPNProtocols: ['http/1.1'], requestTimeout: 0 }, (incoming, answer) => {
       const { method, headers } = incoming
-      const target = { protocol: api.protocol, hostname: api.hostname, port: api.port, path: incoming.url, method, agent }
+      const target = { protocol: api.protocol, hostname: api.hostname, port: api.port, path: `${prefix}${incoming.url}`, method, agent }
       const outgoing = send({ ...target, headers: { ...headers, host: api.host } }, response => {
         answer.writeHead(response.statusCode ?? 502, response.headers)
         response.pipe(answer)

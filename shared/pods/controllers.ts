@@ -8,12 +8,15 @@ import type { ImageLookup } from './images/lookup.ts'
 import { podLauncher } from './launcher.ts'
 import { nodeSync } from './nodes.ts'
 import type { PodSettings } from './settings.ts'
+import type { IsThere } from './sweep.ts'
 
 export interface PodServices {
   readonly ecs: Ecs
   readonly images: Pick<ImageLookup, 'find'>
   readonly accessPoints: () => Promise<AccessPoints>
   readonly settings: PodSettings
+  /** Whether another cluster of the deployment is still there. Default: each is. */
+  readonly isThere?: IsThere
   /** Of the nodes' kubelet, as `kubectl get nodes` shows it. */
   readonly version: string
 }

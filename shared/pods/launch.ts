@@ -4,6 +4,7 @@ import type { Node, Pod, Secret } from '../api/core/v1.ts'
 import type { Reader } from '../apimachinery/context.ts'
 import { isStatus } from '../apimachinery/status-error.ts'
 import type { GroupResource, KubeObject } from '../apimachinery/types.ts'
+import { clusterPath } from '../cluster-name.ts'
 import { PODS, SECRETS } from '../controllers/collections.ts'
 import { equal } from '../controllers/equality.ts'
 import type { ControllerContext, Outcome } from '../controllers/types.ts'
@@ -195,7 +196,9 @@ export class Launcher {
       taskDefinition,
       startedBy: uid,
       group: taskGroup({ cluster: settings.cluster, namespace, name, launch }),
-      overrides: [{ name: AGENT, environment: { [AGENT_ENV.token]: issueToken(key, { namespace, name, uid, launch }) } }],
+      overrides: [
+        { name: AGENT, environment: { [AGENT_ENV.token]: issueToken(key, { namespace, name, uid, launch }), ...ownUrl(settings) } },
+      ],
       // The host name is for a local ECS, which can give a task one; awsvpc on AWS cannot, and HOSTNAME has to do.
       tags: { 'zeroplane.dev/pod': `${namespace}/${name}`, 'zeroplane.dev/hostname': hostnameOf(pod) },
     }
@@ -259,6 +262,12 @@ export class Launcher {
     this.#launched.set(key, arn)
     if (this.#launched.size > 5000) this.#launched.delete(this.#launched.keys().next().value!)
   }
+}
+
+/** Definitions are shared by all clusters, so they name the default one's address. */
+function ownUrl({ cluster, apiUrl }: PodSettings): Record<string, string> {
+  const path = clusterPath(cluster)
+  return path === '' ? {} : { [AGENT_ENV.url]: `${apiUrl.replace(/\/$/, '')}${path}` }
 }
 
 /** A claim may be bound, an access point made without a change of the pod. */

@@ -16,7 +16,7 @@ import { capacityOf } from './ours.ts'
 import { type TaskRecord, taskRecord, withRecord } from './record.ts'
 import { isCurrent, settle } from './settle.ts'
 import { podStatus } from './status.ts'
-import { SWEEP_KEY, Sweeper } from './sweep.ts'
+import { type IsThere, SWEEP_KEY, Sweeper } from './sweep.ts'
 
 /** ECS may not list a task in the moment after it was started; a claim without a task is believed dead after this. */
 const CLAIM_SETTLES_MS = 2_000
@@ -25,13 +25,22 @@ const ENDING_POLL_SECONDS = 10
 
 const GONE = 'gone'
 
+export interface LauncherOptions extends LaunchOptions {
+  /** Default: every cluster is. */
+  readonly isThere?: IsThere
+}
+
 /** @param resolve called when there is work for the first time. */
-export function podLauncher(resolve: () => LaunchOptions): Controller {
-  let parts: { readonly options: LaunchOptions; readonly launcher: Launcher; readonly sweeper: Sweeper } | undefined
+export function podLauncher(resolve: () => LauncherOptions): Controller {
+  let parts: { readonly options: LauncherOptions; readonly launcher: Launcher; readonly sweeper: Sweeper } | undefined
   const open = () => {
     if (parts) return parts
     const options = resolve()
-    parts = { options, launcher: new Launcher(options), sweeper: new Sweeper(options.ecs, options.settings.cluster) }
+    parts = {
+      options,
+      launcher: new Launcher(options),
+      sweeper: new Sweeper(options.ecs, options.settings.cluster, options.isThere ?? (async () => true)),
+    }
     return parts
   }
   return {

@@ -2,7 +2,8 @@
 // Written when something changed and not for a heartbeat: whether a node is there is ECS's to say, and it is asked.
 import type { Node } from '../api/core/v1.ts'
 import { canonicalQuantity } from '../apimachinery/quantity.ts'
-import { NAMESPACES, NODES } from '../controllers/collections.ts'
+import { isMade } from '../cluster-name.ts'
+import { NAMESPACES, NODES, PODS } from '../controllers/collections.ts'
 import { equal } from '../controllers/equality.ts'
 import { timestamp } from '../controllers/time.ts'
 import type { Controller, ControllerContext, Outcome } from '../controllers/types.ts'
@@ -53,7 +54,12 @@ async function sync({ ecs, settings, version }: NodeSyncOptions, context: Contro
   for (const node of existing.values()) {
     if (capacityOf(node) && !names.has(node.metadata.name)) await context.client.delete(NODES, undefined, node.metadata.name)
   }
-  return settings.containerInstances ? { requeueAfter: INSTANCE_POLL_SECONDS } : undefined
+  return settings.containerInstances && (await isWatched(settings, context)) ? { requeueAfter: INSTANCE_POLL_SECONDS } : undefined
+}
+
+/** An idle cluster beside the default one asks for nothing: with its next pods' resync it looks again. */
+async function isWatched({ cluster }: PodSettings, { informer }: ControllerContext): Promise<boolean> {
+  return !isMade(cluster) || (await informer(PODS)).list().length > 0
 }
 
 async function put(node: Node, existing: Node | undefined, { client, now, events }: ControllerContext) {

@@ -1,6 +1,6 @@
 // What the pods of one deployment have in common.
 export interface PodSettings {
-  /** Name of the Kubernetes cluster: several may share one ECS cluster. */
+  /** Id of the Kubernetes cluster (shared/cluster-name.ts): several may share one ECS cluster. */
   readonly cluster: string
   /** Image of the agent. */
   readonly agentImage: string

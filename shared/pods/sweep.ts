@@ -13,14 +13,19 @@ const EVERY_MS = 300_000
 const YOUNG_MS = 60_000
 const UID_INDEX = 'pod-uid'
 
+/** Whether a cluster of this deployment is still there, by its id. */
+export type IsThere = (cluster: string) => Promise<boolean>
+
 export class Sweeper {
   readonly #ecs: Ecs
   readonly #cluster: string
+  readonly #isThere: IsThere
   #last = Number.NEGATIVE_INFINITY
 
-  constructor(ecs: Ecs, cluster: string) {
+  constructor(ecs: Ecs, cluster: string, isThere: IsThere) {
     this.#ecs = ecs
     this.#cluster = cluster
+    this.#isThere = isThere
   }
 
   /** Whether nobody in this process has looked for longer than a round: the chain of rounds may have broken. */
@@ -57,11 +62,20 @@ export class Sweeper {
     const informer = await context.informer(PODS)
     informer.addIndex(UID_INDEX, ({ metadata }) => (metadata.uid === undefined ? [] : [metadata.uid]))
     const tasks = await this.#ecs.describeTasks(await this.#ecs.listTasks({}))
+    const clusters = new Map<string, Promise<boolean>>()
     for (const task of tasks) {
-      // Others run tasks in this ECS cluster too: people, and other Kubernetes clusters.
-      if (parseGroup(task.group)?.cluster !== this.#cluster || task.desiredStatus === 'STOPPED') continue
+      const cluster = parseGroup(task.group)?.cluster
+      // People run tasks in this ECS cluster, too.
+      if (cluster === undefined || task.desiredStatus === 'STOPPED') continue
       if (context.now() - (task.createdAt ?? 0) < YOUNG_MS) continue
-      if (informer.byIndex(UID_INDEX, task.startedBy ?? '').length === 0) await this.#ecs.stopTask(task.taskArn, 'the pod is gone')
+      if (cluster === this.#cluster) {
+        if (informer.byIndex(UID_INDEX, task.startedBy ?? '').length === 0) await this.#ecs.stopTask(task.taskArn, 'the pod is gone')
+        continue
+      }
+      // Other clusters look after their own, while there is anybody to do it: of a table that was set back in time there may not be.
+      const known = clusters.get(cluster) ?? this.#isThere(cluster)
+      clusters.set(cluster, known)
+      if (!(await known)) await this.#ecs.stopTask(task.taskArn, 'the cluster is gone')
     }
   }
 }

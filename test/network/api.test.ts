@@ -76,6 +76,25 @@ it('is believed at its address and by its names; requests reach the API under it
   await expect(ask('example.com')).rejects.toThrow(/altnames/)
 })
 
+it('leads into the cluster whose agent it is, where several share an address', async () => {
+  const { ca, cert, key } = await ensureInClusterCertificate(await cluster(), '127.0.0.1', Date.now())
+  const paths: (string | undefined)[] = []
+  const api = await listen(
+    createServer(({ url }, answer) => {
+      paths.push(url)
+      answer.end()
+    }),
+  )
+  for (const base of ['/clusters/pr-1', '/']) {
+    const proxy = apiProxy({ url: `http://127.0.0.1:${api}${base}`, cert, key })
+    const port = await listen(createTcpServer(client => proxy(client)))
+    await new Promise<IncomingMessage>((resolve, reject) => {
+      request({ host: '127.0.0.1', port, path: '/api/v1/pods?watch=1', ca, agent: false }, resolve).on('error', reject).end()
+    })
+  }
+  expect(paths).toEqual(['/clusters/pr-1/api/v1/pods?watch=1', '/api/v1/pods?watch=1'])
+})
+
 it('says so when the API cannot be reached', async () => {
   const { ca, cert, key } = await ensureInClusterCertificate(await cluster(), '127.0.0.1', Date.now())
   const proxy = apiProxy({ url: 'http://127.0.0.1:1', cert, key })

@@ -49,6 +49,8 @@ export class PodCluster {
   /** Names of images that cannot be had. */
   readonly missing = new Set<string>()
   readonly podWrites: Change[] = []
+  /** Whether another cluster of the deployment is there. */
+  isThere: (id: string) => Promise<boolean> = async () => true
   readonly #events = new EventLog({ client: this.client, now: this.clock.now, log: silent }).recorder('kubelet')
   readonly #sync = createAgentSync({
     client: this.client,
@@ -82,6 +84,7 @@ export class PodCluster {
       images: { find: (image: string) => this.#find(image) },
       accessPoints: async () => this.accessPoints,
       settings: { ...settings, ...over },
+      isThere: (id: string) => this.isThere(id),
       version: 'v1.36.3',
     }
     this.#manager = await startManager({

@@ -125,7 +125,12 @@ export class SimulatedAgent {
     this.#cancelCall = () => giveUp.abort()
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
     const response = await fetch(
-      new Request(new URL(SYNC_PATH, url), { method: 'POST', headers, body: JSON.stringify(report), signal: giveUp.signal }),
+      new Request(`${url.replace(/\/$/, '')}${SYNC_PATH}`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(report),
+        signal: giveUp.signal,
+      }),
     )
     if (this.#left) return 0
     if (response.status === 410) {

@@ -8,8 +8,8 @@ export type CapacityProvider = 'FARGATE' | 'FARGATE_SPOT'
 export interface ZeroplaneConfig {
   /** Name of the CloudFormation stack, and the prefix of what it creates. */
   readonly stackName: string
-  /** Clusters that one deployment serves; the first is the default. [a-z0-9-], at most 32 characters each. */
-  readonly clusters: readonly string[]
+  /** Name of the cluster that paths without a name mean. The others are objects in it (docs/clusters.md). [a-z0-9-], at most 32 characters. */
+  readonly cluster: string
   /** Log retention of functions and pods, in days (a value that CloudWatch Logs accepts). */
   readonly logRetentionDays: number
   /** new: a VPC with public subnets and no NAT gateway; default: the account's default VPC; vpc-...: an existing one. */
@@ -58,7 +58,7 @@ export const queuePrefixOf = (stackName: string): string => `${stackName.slice(0
 
 export const DEFAULTS: ZeroplaneConfig = {
   stackName: 'zeroplane',
-  clusters: ['default'],
+  cluster: 'default',
   logRetentionDays: 14,
   vpc: 'new',
   capacity: ['FARGATE', 'FARGATE_SPOT'],
@@ -97,11 +97,8 @@ function checked(config: ZeroplaneConfig): ZeroplaneConfig {
   for (const key of Object.keys(config)) {
     if (!(key in DEFAULTS)) throw new Error(`config: unknown key "${key}"; known are ${Object.keys(DEFAULTS).join(', ')}`)
   }
-  if (config.clusters.length === 0) throw new Error('config: clusters must name at least one cluster')
-  for (const name of config.clusters) {
-    if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name))
-      throw new Error(`config: cluster name "${name}" must be a-z, 0-9 and -, at most 32 characters`)
-  }
+  if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(config.cluster))
+    throw new Error(`config: cluster is "${config.cluster}"; it must be a-z, 0-9 and -, at most 32 characters`)
   if (!/^(new|default|vpc-[0-9a-f]+)$/.test(config.vpc))
     throw new Error(`config: vpc is "${config.vpc}"; it must be new, default or an id such as vpc-0123456789abcdef0`)
   if (!/^[.\-_A-Za-z0-9]{0,256}$/.test(config.eventBus))

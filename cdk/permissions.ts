@@ -114,6 +114,11 @@ export function grantScheduleWork(pipeline: Pipeline, grantee: IGrantable): void
   })
 }
 
+/** The schedules of a cluster that is deleted are found by what their names begin with. AWS knows no resource for listing. */
+export function grantFindSchedules(grantee: IGrantable): void {
+  allow(grantee, 'FindSchedules', ['scheduler:ListSchedules'], ['*'])
+}
+
 /** The queues that WorkQueue objects own: any with the prefix, since they come and go with their objects. */
 const ownedQueues = (scope: Construct, prefix: string) => [Stack.of(scope).formatArn({ service: 'sqs', resource: `${prefix}*` })]
 

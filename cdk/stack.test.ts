@@ -172,6 +172,7 @@ describe('the roles', () => {
       'ecs:DescribeTaskDefinition',
       'ecs:ListTasks',
       'dynamodb:ListStreams',
+      'scheduler:ListSchedules',
       'xray:PutTraceSegments',
       'xray:PutTelemetryRecords',
     ])
@@ -367,15 +368,15 @@ describe('the configuration', () => {
   const read = (context: Record<string, unknown>) => readConfig(new App({ context }).node)
 
   test('takes single values from the command line, where everything is text', () => {
-    expect(read({ logRetentionDays: '30', clusters: '["a","b"]', vpc: 'default' })).toMatchObject({
+    expect(read({ logRetentionDays: '30', cluster: 'a', vpc: 'default' })).toMatchObject({
       logRetentionDays: 30,
-      clusters: ['a', 'b'],
+      cluster: 'a',
       vpc: 'default',
     })
   })
 
   test('refuses what cannot work, and says which value', () => {
-    expect(() => read({ clusters: ['Not A Name'] })).toThrow(/cluster name "Not A Name"/)
+    expect(() => read({ cluster: 'Not A Name' })).toThrow(/cluster is "Not A Name"/)
     expect(() => read({ vpc: 'somewhere' })).toThrow(/vpc is "somewhere"/)
     expect(() => read({ capacity: '["EC2"]' })).toThrow(/capacity is \["EC2"\]/)
     expect(() => read({ architecture: 'riscv' })).toThrow(/architecture is "riscv"/)

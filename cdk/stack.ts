@@ -13,6 +13,7 @@ import { type ImageSource, imageUri, podArchitecture } from './images.ts'
 import { Network } from './network.ts'
 import { monthlyBudget, Observability } from './observability.ts'
 import {
+  grantFindSchedules,
   grantFindTasks,
   grantKey,
   grantOwnQueues,
@@ -60,7 +61,7 @@ export class ZeroplaneStack extends Stack {
     })
 
     const namespace = config.observability ? `Zeroplane/${config.stackName}` : ''
-    const common = { TABLE_NAME: table.tableName, CLUSTER_NAME: config.clusters[0]!, METRICS_NAMESPACE: namespace }
+    const common = { TABLE_NAME: table.tableName, CLUSTER_NAME: config.cluster, METRICS_NAMESPACE: namespace }
     const queues = { WORK_QUEUE_URL: pipeline.work.queueUrl, DELAY_QUEUE_URL: pipeline.delay.queueUrl }
     const later = {
       SCHEDULER_GROUP: pipeline.scheduleGroup,
@@ -140,6 +141,7 @@ export class ZeroplaneStack extends Stack {
     storage?.grantProvision(reconcile)
     grantReadImages(reconcile)
     grantScheduleWork(pipeline, reconcile)
+    grantFindSchedules(reconcile)
     pipeline.connectWork(reconcile, config.reconcileConcurrency)
 
     const tasks = make('tasks', 512, Duration.minutes(1), {})

@@ -10,6 +10,7 @@ import { DEFAULT_ISSUER, ServiceAccountTokens } from '../shared/auth/service-acc
 import { loadSigningKey } from '../shared/auth/signing-key.ts'
 import { type Authenticator, SYSTEM } from '../shared/auth/types.ts'
 import { openCluster } from '../shared/cluster.ts'
+import { splitClusterPath } from '../shared/cluster-name.ts'
 import type { Log } from '../shared/pipeline/log.ts'
 import { type AgentClaims, agentKey, verifyToken } from '../shared/pods/agent-token.ts'
 import type { LogReader } from '../shared/pods/logs.ts'
@@ -38,6 +39,8 @@ export interface Gateway {
   /** Whether this request to upgrade a connection is the gateway's; others are answered as if they had not asked for it. */
   takes(request: IncomingMessage): boolean
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Whether handle has an answer to it that depends on the cluster. */
+  answers(request: IncomingMessage): boolean
   /** Answers calls of agents, requests to pods, and the health check. False: not the gateway's. */
   handle(request: IncomingMessage, response: ServerResponse): boolean
   /** Ends every session and every tunnel. */
@@ -51,7 +54,10 @@ export const HEALTH_PATH = '/zeroplane/gateway/healthz'
 
 const SESSION = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(exec|attach|portforward)\/?$/
 const PROXY = /^\/api\/v1\/namespaces\/[^/]+\/(pods|services)\/[^/]+\/proxy(\/|$)/
-const pathOf = ({ url = '/' }: IncomingMessage) => url.split('?', 1)[0]!
+/** As the cluster has it; which one that is has been decided before. */
+const insideOf = ({ url = '/' }: IncomingMessage) => splitClusterPath(url).path
+const pathOf = (request: IncomingMessage) => insideOf(request).split('?', 1)[0]!
+const isProxied = (request: IncomingMessage) => PROXY.test(pathOf(request)) && isFetchable(request)
 
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { store, log, now = Date.now } = options
@@ -118,6 +124,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         socket.destroy()
       })
     },
+    answers: request => pathOf(request) === SESSIONS_PATH || isProxied(request),
     handle(request, response) {
       const path = pathOf(request)
       if (request.headers.upgrade !== undefined) closeAtEnd(response)
@@ -125,7 +132,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         response.writeHead(200, { 'content-type': 'text/plain' }).end('ok')
         return true
       }
-      if (PROXY.test(path) && isFetchable(request)) {
+      if (isProxied(request)) {
         answer(request, response, serve).catch(error => {
           if (!response.destroyed) failed(error)
           response.destroy()
@@ -163,8 +170,10 @@ function closeAtEnd(response: ServerResponse): void {
 }
 
 /** Without a body: what is upgraded has none. */
-function requestOf({ method = 'GET', url = '/', rawHeaders, headers: { host = 'localhost' } }: IncomingMessage): Request {
+function requestOf(incoming: IncomingMessage): Request {
+  const { method = 'GET', rawHeaders } = incoming
+  const { host = 'localhost' } = incoming.headers
   const headers = new Headers()
   for (let i = 0; i < rawHeaders.length; i += 2) headers.append(rawHeaders[i]!, rawHeaders[i + 1]!)
-  return new Request(`https://${host}${url}`, { method, headers })
+  return new Request(`https://${host}${insideOf(incoming)}`, { method, headers })
 }

@@ -33,6 +33,10 @@ export interface ApiDependencies {
   readonly hasFileSystem?: boolean
   /** "host:port" under which clients reach the API. */
   readonly serverAddress?: string
+  /** What clients' paths begin with before those of the API: "/clusters/pr-12". */
+  readonly path?: string
+  /** False: nothing is made that every cluster begins with, because this one is at its end. */
+  readonly isNew?: boolean
   /** What pods use: with it, metrics.k8s.io is served. */
   readonly metrics?: MetricsOptions
   readonly extraRoutes?: readonly ExtraRoute[]
@@ -66,11 +70,10 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
   const reviews = reviewResources(bearer, authorizer, authorizer)
   for (const review of dependencies.legacyApis ? withLegacyVersions(reviews) : reviews) registry.register(review)
   if (metrics !== undefined) for (const resource of metricsResources(metrics)) registry.register(resource)
-  await bootstrap(
-    machinery,
-    { serviceCidr, hasFileSystem: dependencies.hasFileSystem ?? false },
-    metrics === undefined ? [] : [METRICS_READER],
-  )
+  if (dependencies.isNew !== false) {
+    const options = { serviceCidr, hasFileSystem: dependencies.hasFileSystem ?? false }
+    await bootstrap(machinery, options, metrics === undefined ? [] : [METRICS_READER])
+  }
   let openApi: Promise<OpenApi> | undefined
   /** Documents about types: loaded for the first who asks. */
   const documents = () => {
@@ -87,7 +90,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<Api> {
     serverAddress,
     extraRoutes: dependencies.extraRoutes,
     documents: [
-      ...issuerRoutes(DEFAULT_ISSUER, serverAddress, key),
+      ...issuerRoutes(DEFAULT_ISSUER, `${serverAddress}${dependencies.path ?? ''}`, key),
       { prefix: '/openapi', handle: async (request, url) => (await documents()).respond(request, url, machinery.now()) },
     ],
     elsewhere: aggregation(machinery),

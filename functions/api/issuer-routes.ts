@@ -7,6 +7,7 @@ import type { SigningKey } from '../../shared/auth/signing-key.ts'
 
 const MAX_AGE = 'public, max-age=3600'
 
+/** @param serverAddress "host:port" of the API, with what its paths begin with */
 export function issuerRoutes(issuer: string, serverAddress: string, { jwk }: SigningKey): DocumentRoute[] {
   const configuration = {
     issuer,

@@ -1,6 +1,7 @@
 // The table's stream in, work out, and events for the cluster's owner where there is a bus. Also takes the delay queue's messages that
 // are due: work is handed to the work queue, which alone keeps two workers off one key; events that the bus did not take are offered again.
 import type { AttributeValue, DynamoDBBatchResponse, DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import { clusterName } from '../../shared/cluster-name.ts'
 import type { Controller } from '../../shared/controllers/types.ts'
 import { type ChangeBus, type ChangeEvent, eventOf, parseEvent } from '../../shared/pipeline/change-events.ts'
 import { createDispatch } from '../../shared/pipeline/dispatch.ts'
@@ -69,7 +70,7 @@ export function createDispatchFunction(dependencies: DispatchDependencies): Disp
 
   /** After the work is sent: a bus that is slow, or takes nothing, holds up no controller. */
   async function publish(bus: ChangeBus, byCluster: ReadonlyMap<string, readonly Change[]>): Promise<void> {
-    const events = [...byCluster].flatMap(([cluster, changes]) => changes.map(change => eventOf(cluster, change)))
+    const events = [...byCluster].flatMap(([cluster, changes]) => changes.map(change => eventOf(clusterName(cluster), change)))
     if (events.length === 0) return
     const left = await bus.publish(events)
     if (left.length === 0) return

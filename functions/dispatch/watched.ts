@@ -1,4 +1,5 @@
 // Every controller there is, as far as dispatch must know it: its name and what it watches.
+import { clusterWatches } from '../../shared/controllers/cluster.ts'
 import { efsProvisionerWatches } from '../../shared/controllers/efsprovisioner.ts'
 import { controllers } from '../../shared/controllers/index.ts'
 import type { Controller } from '../../shared/controllers/types.ts'
@@ -10,4 +11,5 @@ export const watched: readonly Pick<Controller, 'name' | 'watches'>[] = [
   ...podWatches,
   workQueueWatches,
   efsProvisionerWatches,
+  clusterWatches,
 ]

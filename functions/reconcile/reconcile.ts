@@ -14,6 +14,8 @@ export interface ClusterWork {
 export interface ReconcileDependencies {
   /** The same for every call with the same cluster: informers stay warm in it. */
   readonly workOf: (cluster: string) => ClusterWork
+  /** Whether the cluster is still there: work of one that is gone is dropped. Default: it is. */
+  readonly isThere?: (cluster: string) => Promise<boolean>
   /** Sees to it that the cluster is resynced at a time, or before. */
   readonly scheduleResync: (cluster: string, due: number) => Promise<void>
   readonly now: () => number
@@ -37,7 +39,14 @@ const RESYNC_MS = 3600_000
 /** One environment asks for it no more often than this. */
 const RESYNC_ASK_MS = 600_000
 
-export function createReconcileFunction({ workOf, scheduleResync, now, log, telemetry }: ReconcileDependencies): ReconcileFunction {
+export function createReconcileFunction({
+  workOf,
+  isThere = async () => true,
+  scheduleResync,
+  now,
+  log,
+  telemetry,
+}: ReconcileDependencies): ReconcileFunction {
   const asked = new Map<string, number>()
 
   return async ({ Records }, context) => {
@@ -64,6 +73,10 @@ export function createReconcileFunction({ workOf, scheduleResync, now, log, tele
     await Promise.all(
       [...byCluster].map(async ([cluster, { items, messages }]) => {
         try {
+          if (!(await isThere(cluster))) {
+            log.debug({ cluster, count: items.length }, 'work of a cluster that is gone')
+            return
+          }
           await Promise.all([workOf(cluster).worker.work(items, { until }), askForResync(cluster, items)])
         } catch (error) {
           log.error({ error, cluster }, 'work could not be finished; its messages come again')

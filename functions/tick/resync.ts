@@ -2,6 +2,7 @@
 // hand on work that is due.
 import { storeOf } from '../../shared/aws/providers.ts'
 import { openCluster } from '../../shared/cluster.ts'
+import { clusterWatches } from '../../shared/controllers/cluster.ts'
 import { efsProvisionerWatches } from '../../shared/controllers/efsprovisioner.ts'
 import { controllers } from '../../shared/controllers/index.ts'
 import { workQueueWatches } from '../../shared/controllers/workqueue.ts'
@@ -13,5 +14,10 @@ import { podWatches } from '../../shared/pods/controllers.ts'
 export function workOfCluster(cluster: string, log: Log): Promise<WorkItem[]> {
   const store = storeOf(cluster)
   const { registry } = openCluster({ store })
-  return everything({ store, registry, controllers: [...controllers, ...podWatches, workQueueWatches, efsProvisionerWatches], log })
+  return everything({
+    store,
+    registry,
+    controllers: [...controllers, ...podWatches, workQueueWatches, efsProvisionerWatches, clusterWatches],
+    log,
+  })
 }

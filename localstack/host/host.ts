@@ -118,7 +118,8 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
   }
   step.done()
   const access = { server: `https://127.0.0.1:${options.apiPort}`, ca: certificate.ca, token: adminToken }
-  writeFileSync(folder.path('kubeconfig'), kubeconfig(access), { mode: 0o600 })
+  const file = folder.path('kubeconfig')
+  writeFileSync(file, kubeconfig(access, existsSync(file) ? readFileSync(file, 'utf8') : undefined), { mode: 0o600 })
   return { nodes: describeNodes(options), failed: failure.promise, stop: ({ pods }) => stop(aws, undo, pods) }
 }
 
@@ -143,10 +144,10 @@ const log = (line: string) => console.error(line)
 /** The functions as deployed: handlers that find everything in their environment, and the triggers that invoke them. */
 async function composeFunctions({ options, folder, aws, databasePort, undo }: Parts): Promise<RequestListener> {
   if (databasePort === undefined) {
-    const { feedQueue, useMemoryStore } = await import('./memory.ts')
-    const store = useMemoryStore()
+    const { feedQueue, useMemoryStores } = await import('./memory.ts')
+    useMemoryStores()
     if (options.controllers) {
-      const feed = feedQueue(store, log)
+      const feed = feedQueue(log)
       undo.defer(() => feed.stop())
     }
   }

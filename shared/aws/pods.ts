@@ -1,5 +1,6 @@
 // What the pods' controllers need of AWS, from the functions' environment.
 
+import { Clusters } from '../clusters.ts'
 import type { EfsServices } from '../controllers/efsprovisioner.ts'
 import type { AccessPoints } from '../controllers/volumes/access-points.ts'
 import type { PodServices } from '../pods/controllers.ts'
@@ -13,6 +14,7 @@ import { awsEcs } from './ecs.ts'
 import { readEnvironment } from './environment.ts'
 import { telemetry } from './observed.ts'
 import { observedEcs } from './observed-ecs.ts'
+import { storeOf } from './providers.ts'
 
 let ecs: Ecs | undefined
 let images: ImageLookup | undefined
@@ -42,6 +44,7 @@ export async function efsServicesOf(cluster: string): Promise<EfsServices> {
 
 export function podServicesOf(cluster: string, version: string): PodServices {
   const environment = readEnvironment([
+    'CLUSTER_NAME',
     'POD_SUBNETS',
     'POD_SECURITY_GROUPS',
     'EXECUTION_ROLE_ARN',
@@ -65,6 +68,7 @@ export function podServicesOf(cluster: string, version: string): PodServices {
     ecs: ecsOf(),
     images,
     accessPoints: accessPointsOf,
+    isThere: id => new Clusters(storeOf(environment.CLUSTER_NAME)).isThere(id),
     version,
     settings: {
       cluster,

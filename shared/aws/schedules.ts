@@ -7,6 +7,7 @@ import {
   type SchedulerClient,
   UpdateScheduleCommand,
 } from '@aws-sdk/client-scheduler'
+import { isMade } from '../cluster-name.ts'
 
 export interface SchedulesOptions {
   readonly client: SchedulerClient
@@ -16,7 +17,12 @@ export interface SchedulesOptions {
   readonly roleArn: string
   /** The tick function. */
   readonly targetArn: string
+  /** What the schedules' names begin with; absent: nothing. */
+  readonly prefix?: string
 }
+
+/** By this the schedules of a cluster's work are found when it is deleted. Those of the default cluster have none. */
+export const schedulePrefix = (cluster: string): string => (isMade(cluster) ? `${digest(cluster).slice(0, 16)}-` : '')
 
 /** Invokes the tick function with `input` at `due` (ms since the epoch; whole seconds, never early). The same name again replaces the time. */
 export async function scheduleAt(options: SchedulesOptions, name: string, due: number, input: object): Promise<void> {
@@ -32,7 +38,7 @@ export async function scheduleUnlessScheduled(options: SchedulesOptions, name: s
 function describe(options: SchedulesOptions, name: string, due: number, input: object): CreateScheduleCommandInput {
   return {
     // 64 letters at most, while names of objects may have 253.
-    Name: createHash('sha256').update(name).digest('hex').slice(0, 40),
+    Name: `${options.prefix ?? ''}${digest(name).slice(0, 40)}`,
     GroupName: options.group,
     ScheduleExpression: `at(${new Date(Math.ceil(due / 1000) * 1000).toISOString().slice(0, 19)})`,
     ScheduleExpressionTimezone: 'UTC',
@@ -41,6 +47,8 @@ function describe(options: SchedulesOptions, name: string, due: number, input: o
     Target: { Arn: options.targetArn, RoleArn: options.roleArn, Input: JSON.stringify(input) },
   }
 }
+
+const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 
 async function create({ client }: SchedulesOptions, schedule: CreateScheduleCommandInput): Promise<boolean> {
   try {

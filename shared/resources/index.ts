@@ -3,6 +3,7 @@ import type { ResourceDefinition } from '../apimachinery/resource.ts'
 import apiService from './api-service.ts'
 import binding from './binding.ts'
 import certificateSigningRequest from './certificate-signing-request.ts'
+import { type ClusterKindOptions, cluster } from './cluster.ts'
 import clusterRole from './cluster-role.ts'
 import clusterRoleBinding from './cluster-role-binding.ts'
 import componentStatus from './component-status.ts'
@@ -74,13 +75,17 @@ export interface BuiltInOptions {
   readonly streams?: PodStreams
   /** Also serve the versions of 2018: extensions/v1beta1, apps/v1beta1, apps/v1beta2 ... */
   readonly legacy?: boolean
+  /** Other clusters in the same deployment; null: this is one of them, and makes none. */
+  readonly clusters?: ClusterKindOptions | null
 }
 
 /** Loopback addresses: every node is a network of its own, in which each of them can stand for a Service. */
 export const DEFAULT_SERVICE_CIDR = '127.128.0.0/9'
 
 export function builtInResources(options: BuiltInOptions = {}): readonly ResourceDefinition[] {
-  const all = [...FIXED, ...reachableResources(options)]
+  const { clusters = {} } = options
+  const made = clusters === null ? [] : [cluster(clusters)]
+  const all = [...FIXED, ...made, ...reachableResources(options)]
   return options.legacy ? withLegacyVersions(all) : all
 }
 

@@ -11,9 +11,11 @@ import { systemClock } from '../../agent/clock.ts'
 import type { Container } from '../../agent/container.ts'
 import { GatewayLink } from '../../agent/gateway-link.ts'
 import { Holder } from '../../agent/holder.ts'
+import { clusterGateways } from '../../gateway/clusters.ts'
 import { createGateway, type Gateway } from '../../gateway/gateway.ts'
 import { findBusybox } from '../../scripts/images/base.ts'
 import type { Pod } from '../../shared/api/core/v1.ts'
+import type { Cluster } from '../../shared/api/zeroplane/v1alpha1.ts'
 import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
 import { MASTERS, SYSTEM } from '../../shared/auth/types.ts'
 import { openCluster } from '../../shared/cluster.ts'
@@ -21,6 +23,7 @@ import { PODS } from '../../shared/controllers/collections.ts'
 import { silent } from '../../shared/pipeline/log.ts'
 import { agentKey, issueToken } from '../../shared/pods/agent-token.ts'
 import { withRecord } from '../../shared/pods/record.ts'
+import { SESSIONS_PATH, TUNNEL_PATH } from '../../shared/pods/tunnel-protocol.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
 
 const RBAC = 'rbac.authorization.k8s.io'
@@ -31,8 +34,57 @@ let link: GatewayLink
 let holder: Holder
 let holderProcess: ChildProcess
 
+/** Of another cluster behind the same address: the same names in it, and other credentials. */
+const OTHER = { name: 'pr-1', uid: 'aaaaaaaa-0000-4000-8000-000000000000' }
+let otherLink: GatewayLink
+let homeAgentToken: string
+
 beforeAll(async () => {
-  const store = new MemoryStore()
+  const [store, other] = [new MemoryStore(), new MemoryStore()]
+  const home = await openGateway(store, 'admin')
+  gateway = clusterGateways({
+    home,
+    defaultName: 'default',
+    find: async name => (name === OTHER.name ? ({ metadata: OTHER } as Cluster) : undefined),
+    open: () => openGateway(other, 'other-admin'),
+    failed: error => {
+      throw error
+    },
+  })
+  server = createServer({ shouldUpgradeCallback: gateway.takes }, (incoming, response) => {
+    if (!gateway.handle(incoming, response)) response.writeHead(404).end()
+  })
+  server.on('upgrade', gateway.upgrade)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+
+  await startHolder()
+  homeAgentToken = await populate(store)
+  link = startLink(homeAgentToken)
+  link.offer(base())
+  otherLink = startLink(await populate(other))
+  otherLink.offer(`${base()}/clusters/pr-1`)
+})
+
+const startLink = (token: string) => {
+  const plan = { name: 'app', env: [{ name: 'GREETING', value: 'hello' }] }
+  const containers = () => [{ name: 'app', session: { plan, holder } } as unknown as Container]
+  return new GatewayLink({ token, clock: systemClock, containers, log: () => {} })
+}
+
+const openGateway = (store: MemoryStore, token: string) =>
+  createGateway({
+    store,
+    log: silent,
+    logs: { page: async () => undefined },
+    tokens: [
+      { token, user: { name: 'admin', groups: [MASTERS] } },
+      { token: 'reader', user: { name: 'reader', groups: [] } },
+    ],
+    tunnels: { patienceMs: 300, idleMs: 60_000 },
+  })
+
+/** What the tests look for, and the token of the agent of the pod "web". */
+async function populate(store: MemoryStore): Promise<string> {
   const client = clientFor(openCluster({ store }), SYSTEM, 'test')
   for (const name of ['default', 'kube-system'])
     await client.create({ group: '', resource: 'namespaces' }, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
@@ -65,6 +117,8 @@ beforeAll(async () => {
     } as Pod)
     const status = {
       phase: 'Running',
+      podIP: '10.0.0.1',
+      podIPs: [{ ip: '10.0.0.1' }],
       containerStatuses: [
         { name: 'app', state: { running: { startedAt: '2026-01-01T00:00:00Z' } } },
         { name: 'ended', state: { terminated: { exitCode: 0 } } },
@@ -73,32 +127,12 @@ beforeAll(async () => {
     await client.updateStatus<Pod>(PODS, { ...created, metadata: withRecord(created.metadata, { launch: 1, at: 0 }), status } as Pod)
     uids.set(name, created.metadata.uid!)
   }
-  gateway = await createGateway({
-    store,
-    log: silent,
-    logs: { page: async () => undefined },
-    tokens: [
-      { token: 'admin', user: { name: 'admin', groups: [MASTERS] } },
-      { token: 'reader', user: { name: 'reader', groups: [] } },
-    ],
-    tunnels: { patienceMs: 300, idleMs: 60_000 },
-  })
-  server = createServer({ shouldUpgradeCallback: gateway.takes }, (incoming, response) => {
-    if (!gateway.handle(incoming, response)) response.writeHead(404).end()
-  })
-  server.on('upgrade', gateway.upgrade)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-
-  await startHolder()
-  const plan = { name: 'app', env: [{ name: 'GREETING', value: 'hello' }] }
-  const token = issueToken(await agentKey(client), { namespace: 'default', name: 'web', uid: uids.get('web')!, launch: 1 })
-  const containers = () => [{ name: 'app', session: { plan, holder } } as unknown as Container]
-  link = new GatewayLink({ token, clock: systemClock, containers, log: () => {} })
-  link.offer(base())
-})
+  return issueToken(await agentKey(client), { namespace: 'default', name: 'web', uid: uids.get('web')!, launch: 1 })
+}
 
 afterAll(async () => {
   void link?.close()
+  void otherLink?.close()
   gateway?.close()
   holder?.end(0)
   holder?.close()
@@ -139,10 +173,15 @@ interface Talk {
 }
 
 /** Opens a session, says what is to be said, and gathers what comes until the server closes. */
-function talk(protocol: string, query: string, say: (socket: WebSocket) => void = () => {}): Promise<Talk> {
+function talk(
+  protocol: string,
+  query: string,
+  say: (socket: WebSocket) => void = () => {},
+  { cluster = '', token = 'admin' } = {},
+): Promise<Talk> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(`${base().replace('http', 'ws')}${path(query)}`, protocol === '' ? [] : [protocol], {
-      headers: { authorization: 'Bearer admin' },
+    const socket = new WebSocket(`${base().replace('http', 'ws')}${cluster}${path(query)}`, protocol === '' ? [] : [protocol], {
+      headers: { authorization: `Bearer ${token}` },
     })
     const channels: Record<number, string> = {}
     socket.on('open', () => say(socket))
@@ -246,6 +285,34 @@ describe('exec over WebSocket', () => {
     const { channels } = await whole
     expect(channels[1]!.length).toBe(length)
     expect(channels[2]).toBe('done\n')
+  })
+})
+
+describe('another cluster behind the same address', () => {
+  const other = { cluster: '/clusters/pr-1', token: 'other-admin' }
+
+  it('has sessions of its own pods, with its own credentials', async () => {
+    const { channels } = await talk('v5.channel.k8s.io', command('echo', 'yes'), undefined, other)
+    expect(channels[1]).toBe('yes\n')
+    expect(await refusal(`/clusters/pr-1${path(command('true'))}`, 'admin')).toMatchObject({ status: 401 })
+    expect(await refusal(path(command('true')), 'other-admin')).toMatchObject({ status: 401 })
+  })
+
+  it('takes no agent of the default one', async () => {
+    expect(await refusal(`/clusters/pr-1${SESSIONS_PATH}`, homeAgentToken, {}, 'GET')).toMatchObject({ status: 401 })
+    expect(await refusal(`/clusters/pr-1${TUNNEL_PATH}`, homeAgentToken)).toMatchObject({ status: 401 })
+  })
+
+  it('sends clients of a pod to an address inside of it', async () => {
+    const proxy = '/clusters/pr-1/api/v1/namespaces/default/pods/web/proxy'
+    const answer = await fetch(`${base()}${proxy}?a=b`, { redirect: 'manual', headers: { authorization: 'Bearer other-admin' } })
+    expect([answer.status, answer.headers.get('location')]).toEqual([301, `${proxy}/?a=b`])
+    expect((await fetch(`${base()}${proxy}`, { redirect: 'manual', headers: { authorization: 'Bearer admin' } })).status).toBe(401)
+  })
+
+  it('is told by 404 when there is none of that name', async () => {
+    expect(await refusal(`/clusters/pr-9${SESSIONS_PATH}`, homeAgentToken, {}, 'GET')).toMatchObject({ status: 404 })
+    expect(await refusal(`/clusters/pr-9${path(command('true'))}`)).toMatchObject({ status: 404 })
   })
 })
 

@@ -9,6 +9,8 @@ import { createTickFunction } from '../../functions/tick/tick.ts'
 import { type LocalAws, startAws } from '../../localstack/aws/index.ts'
 import { Registry } from '../../shared/apimachinery/registry.ts'
 import type { GroupResource } from '../../shared/apimachinery/types.ts'
+import { deleteSchedules } from '../../shared/aws/delete-schedules.ts'
+import { scheduleAt, schedulePrefix } from '../../shared/aws/schedules.ts'
 import { SqsWorkQueue } from '../../shared/aws/work-queue.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { Controller } from '../../shared/controllers/types.ts'
@@ -175,6 +177,23 @@ describe('the functions of the pipeline', () => {
       expect(itemsOf(await receive(workQueueUrl))).toEqual([{ controller: 'thing', key: 'a/y', due: now + 7200_000 }])
     })
 
+    it('leaves no schedule of a cluster that is deleted, and all of the others', async () => {
+      const options = { client: scheduler, group: 'default', roleArn: 'arn:aws:iam::000000000000:role/x', targetArn: tickArn }
+      const clusters = ['default', 'pr-1.aaaaaaaa', 'pr-1.bbbbbbbb']
+      for (const cluster of clusters) {
+        for (let i = 0; i < 60; i++)
+          await scheduleAt({ ...options, prefix: schedulePrefix(cluster) }, `${cluster} ${i}`, now + 3600_000, {})
+      }
+      await deleteSchedules(options, schedulePrefix('pr-1.aaaaaaaa'))
+      const left = async (cluster: string) => {
+        const NamePrefix = schedulePrefix(cluster) || undefined
+        return (await scheduler.send(new ListSchedulesCommand({ NamePrefix, MaxResults: 100 }))).Schedules?.length
+      }
+      expect([await left('pr-1.aaaaaaaa'), await left('pr-1.bbbbbbbb')]).toEqual([0, 60])
+      const all = await scheduler.send(new ListSchedulesCommand({ MaxResults: 100 }))
+      expect([all.Schedules?.length, all.NextToken === undefined]).toEqual([100, false])
+    })
+
     it('resyncs a cluster when its schedule says so', async () => {
       const tick = createTickFunction({ queueOf, everything: async cluster => [{ controller: 'thing', key: `${cluster}/x` }], log: silent })
       await tick({ cluster: 'one', resync: true })
@@ -185,7 +204,7 @@ describe('the functions of the pipeline', () => {
   describe('reconcile', () => {
     let ran: string[]
     let resyncs: number[]
-    const reconcile = (run: Controller['reconcile']) => {
+    const reconcile = (run: Controller['reconcile'], isThere?: (cluster: string) => Promise<boolean>) => {
       const store = new MemoryStore()
       const controllers: Controller[] = [{ name: 'thing', watches: [{ resource: things, keys: ({ key }) => [key] }], reconcile: run }]
       const queue = queueOf('one')
@@ -200,6 +219,7 @@ describe('the functions of the pipeline', () => {
       })
       return createReconcileFunction({
         workOf: () => ({ worker, queue }),
+        isThere,
         scheduleResync: async (_, due) => void resyncs.push(due),
         now: () => now,
         log: silent,
@@ -222,6 +242,23 @@ describe('the functions of the pipeline', () => {
       ])
       expect(await reconcile(note)(await receive(workQueueUrl), context)).toEqual({ batchItemFailures: [] })
       expect(ran).toEqual(['a/x', 'b/x'])
+    })
+
+    it('drops the work of a cluster that is gone, and does that of others', async () => {
+      await queueOf('pr-1.aaaaaaaa').send([{ controller: 'thing', key: 'a/gone', seen: { 'example.com/things': 2 } }])
+      await queueOf('one').send([{ controller: 'thing', key: 'a/x' }])
+      const event = await receive(workQueueUrl)
+      expect(await reconcile(note, async cluster => cluster === 'one')(event, context)).toEqual({ batchItemFailures: [] })
+      expect(ran).toEqual(['a/x'])
+      expect(resyncs).toEqual([])
+    })
+
+    it('has the message again when nobody can say whether its cluster is there', async () => {
+      await queueOf('pr-1.aaaaaaaa').send([{ controller: 'thing', key: 'a/x' }])
+      const event = await receive(workQueueUrl)
+      const failing = reconcile(note, () => Promise.reject(new Error('the store does not answer')))
+      expect(await failing(event, context)).toEqual({ batchItemFailures: [{ itemIdentifier: event.Records[0]!.messageId }] })
+      expect(ran).toEqual([])
     })
 
     it('names a message that is none, and does the rest', async () => {

@@ -4,7 +4,7 @@ import { compilePattern } from '../../aws/events/pattern.ts'
 import type { LocalAws } from '../../aws/index.ts'
 import type { DataFolder } from '../data-folder.ts'
 import { jsonClient } from '../json-rpc.ts'
-import { CLUSTER, NAMES } from '../provision.ts'
+import { NAMES } from '../provision.ts'
 import type { Invoke } from './invoke.ts'
 import { type Mapping, mapQueue } from './queue-mapping.ts'
 import { mapStream } from './stream-mapping.ts'
@@ -54,9 +54,9 @@ export async function connectEventSources({ aws, databasePort, folder, invoke, l
       log,
     })
     mappings.push(stream)
-    // The functions write to DynamoDB Local directly and tell their store's feed; others come through the local AWS.
-    const { storeOf } = await import('../../../shared/aws/providers.ts')
-    closers.push(storeOf(CLUSTER).feed(stream.wake), aws.onWrite(stream.wake), streams.close)
+    // The functions write to DynamoDB Local directly and tell their stores' feed; others come through the local AWS.
+    const { feed } = await import('../../../shared/aws/providers.ts')
+    closers.push(feed(stream.wake), aws.onWrite(stream.wake), streams.close)
   }
   await aws.attach(invoke)
   return {

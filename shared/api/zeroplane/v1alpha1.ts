@@ -1,4 +1,5 @@
-// Zeroplane's own kinds. Written by hand, beside shared/apimachinery/schema/own.ts; docs/workqueue.md says what the fields mean.
+// Zeroplane's own kinds. Written by hand, beside shared/apimachinery/schema/own.ts; docs/workqueue.md and docs/clusters.md
+// say what the fields mean.
 import type { JobTemplateSpec } from '../batch/v1.ts'
 import type { Condition, ObjectMeta, Time } from '../meta/v1.ts'
 
@@ -32,5 +33,22 @@ export interface WorkQueueStatus {
   launched?: number
   lastLaunchTime?: Time
   observedGeneration?: number
+  conditions?: Condition[]
+}
+
+export interface Cluster {
+  apiVersion: string
+  kind: string
+  metadata: ObjectMeta
+  spec?: ClusterSpec
+  status?: ClusterStatus
+}
+
+export interface ClusterSpec {
+  ttlSecondsAfterCreation?: number
+}
+
+export interface ClusterStatus {
+  phase?: string
   conditions?: Condition[]
 }

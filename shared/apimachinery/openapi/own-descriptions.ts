@@ -11,6 +11,23 @@ const WINDOW = {
 }
 
 export const OWN_DESCRIPTIONS: Descriptions = {
+  [`${V1ALPHA1}.Cluster`]: [
+    'Cluster is another cluster in the same deployment, served under /clusters/<name>, with everything its own: namespaces, objects, users, pods. Deleting it stops its pods and removes whatever it has stored.',
+    { spec: 'How long it is there.', status: 'What has become of it. Written by the server.' },
+  ],
+  [`${V1ALPHA1}.ClusterList`]: ['ClusterList is a list of Clusters.', { items: 'The Clusters.' }],
+  [`${V1ALPHA1}.ClusterSpec`]: [
+    'ClusterSpec says how long a cluster is there.',
+    { ttlSecondsAfterCreation: 'Seconds after its creation the cluster is deleted. Absent: it stays until somebody deletes it.' },
+  ],
+  [`${V1ALPHA1}.ClusterStatus`]: [
+    'ClusterStatus is what has become of a cluster.',
+    {
+      phase: 'Active, or Terminating from its deletion until nothing of it is left.',
+      conditions:
+        'ContentRemaining: while it is being deleted, what is still there and why. ContentRemoved: nothing is, and the cluster is served no more.',
+    },
+  ],
   [`${V1ALPHA1}.WorkQueue`]: [
     'WorkQueue owns an SQS queue, and launches Jobs from a template by the number of messages in it.',
     {

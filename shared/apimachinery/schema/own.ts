@@ -3,6 +3,10 @@
 // here, and no CustomResourceDefinition stands for them.
 export const OWN_MODULES: Readonly<Record<string, string>> = {
   'zeroplane/v1alpha1': `zeroplane.dev/v1alpha1
+Cluster!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@ClusterSpec #2;status:@ClusterStatus #3
+ClusterList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@Cluster !R#2
+ClusterSpec:ttlSecondsAfterCreation:l *#1
+ClusterStatus:phase:s #1;conditions:[@meta/v1.Condition Lm(type)Pm^type#2
 WorkQueue!:kind:s;apiVersion:s;metadata:@meta/v1.ObjectMeta #1;spec:@WorkQueueSpec R#2;status:@WorkQueueStatus #3
 WorkQueueList!:kind:s;apiVersion:s;metadata:@meta/v1.ListMeta #1;items:[@WorkQueue !R#2
 WorkQueueSpec:jobTemplate:@batch/v1.JobTemplateSpec !R#1;min:i *#2=0;max:i *#3=10;itemsPerJob:i *#4=1;coolDownSeconds:i *#5=10;maxReceiveCount:i *#6=5;visibilityTimeoutSeconds:i *#7=300

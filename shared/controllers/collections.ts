@@ -33,9 +33,19 @@ export const LEASES: GroupResource = { group: 'coordination.k8s.io', resource: '
 export const CLUSTER_ROLES: GroupResource = { group: 'rbac.authorization.k8s.io', resource: 'clusterroles' }
 export const PRIORITY_CLASSES: GroupResource = { group: 'scheduling.k8s.io', resource: 'priorityclasses' }
 export const STORAGE_CLASSES = storage('storageclasses')
+export const VOLUME_ATTRIBUTES_CLASSES = storage('volumeattributesclasses')
 export const CSI_NODES = storage('csinodes')
 export const CSI_DRIVERS = storage('csidrivers')
 export const VOLUME_ATTACHMENTS = storage('volumeattachments')
 export const CSI_STORAGE_CAPACITIES = storage('csistoragecapacities')
+export const SERVICE_CIDRS: GroupResource = { group: 'networking.k8s.io', resource: 'servicecidrs' }
+export const IP_ADDRESSES: GroupResource = { group: 'networking.k8s.io', resource: 'ipaddresses' }
+export const RESOURCE_CLAIMS: GroupResource = { group: 'resource.k8s.io', resource: 'resourceclaims' }
+export const RESOURCE_CLAIM_TEMPLATES: GroupResource = { group: 'resource.k8s.io', resource: 'resourceclaimtemplates' }
+export const DEVICE_CLASSES: GroupResource = { group: 'resource.k8s.io', resource: 'deviceclasses' }
+export const VALIDATING_ADMISSION_POLICIES: GroupResource = {
+  group: 'admissionregistration.k8s.io',
+  resource: 'validatingadmissionpolicies',
+}
 export const CERTIFICATE_SIGNING_REQUESTS: GroupResource = { group: 'certificates.k8s.io', resource: 'certificatesigningrequests' }
 export const WORK_QUEUES: GroupResource = { group: 'zeroplane.dev', resource: 'workqueues' }

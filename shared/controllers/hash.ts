@@ -17,3 +17,14 @@ export const safeEncode = (text: string): string => [...text].map(c => SAFE[c.ch
 export function hashOf(value: unknown, collisions = 0): string {
   return safeEncode(String(fnv32a(`${canonical(value)}${collisions === 0 ? '' : `/${collisions}`}`)))
 }
+
+/** So many characters that name the text, for names that two who make the same thing at once must agree on. */
+export function suffixOf(text: string, length: number): string {
+  let hash = fnv32a(text)
+  let suffix = ''
+  for (let i = 0; i < length; i++) {
+    suffix += SAFE[hash % SAFE.length]
+    hash = Math.floor(hash / SAFE.length)
+  }
+  return suffix
+}

@@ -25,16 +25,20 @@ import { persistentVolumeBinder } from './persistentvolumebinder.ts'
 import { podGarbageCollector } from './podgc.ts'
 import { replicaSetController } from './replicaset.ts'
 import { replicationController } from './replicationcontroller.ts'
+import { resourceClaimController } from './resourceclaim.ts'
 import { resourceQuotaController } from './resourcequota.ts'
 import { inClusterAuthority, rootCaPublisher } from './rootca.ts'
 import { scheduler } from './scheduler.ts'
 import { serviceAccountController } from './serviceaccount.ts'
 import { serviceAccountTokenController } from './serviceaccounttoken.ts'
+import { serviceCidrController } from './servicecidr.ts'
 import { statefulSetController } from './statefulset.ts'
 import { taintEvictionController } from './tainteviction.ts'
 import { tokenCleaner } from './tokencleaner.ts'
+import { ttlController } from './ttl.ts'
 import { ttlAfterFinishedController } from './ttlafterfinished.ts'
 import type { Controller } from './types.ts'
+import { volumeAttributesClassProtection } from './volumeattributesclassprotection.ts'
 import { pvcProtectionController, pvProtectionController } from './volumeprotection.ts'
 
 /** What a controller needs beside the objects; made when it first works. */
@@ -70,15 +74,19 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
   replicationController,
   pvcProtectionController,
   pvProtectionController,
+  resourceClaimController,
   resourceQuotaController,
   rootCaPublisher(() => process.env.API_CA, inClusterAuthority),
   scheduler,
   serviceAccountController,
   serviceAccountTokenController,
+  serviceCidrController,
   statefulSetController,
   taintEvictionController,
   tokenCleaner,
+  ttlController,
   ttlAfterFinishedController,
+  volumeAttributesClassProtection,
 ]
 
 /** Nothing can be reached. */

@@ -1,5 +1,6 @@
 // Which changes can let some pod be placed that could not be before.
 import type { Node, Pod } from '../api/core/v1.ts'
+import type { ResourceClaim } from '../api/resource/v1.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import { objectKey } from '../apimachinery/types.ts'
 import { podInfo } from '../scheduling/pod-info.ts'
@@ -8,15 +9,18 @@ import {
   CSI_DRIVERS,
   CSI_NODES,
   CSI_STORAGE_CAPACITIES,
+  DEVICE_CLASSES,
   NAMESPACES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
   PODS,
+  RESOURCE_CLAIMS,
   STORAGE_CLASSES,
   VOLUME_ATTACHMENTS,
 } from './collections.ts'
 import { equal } from './equality.ts'
+import { controllerOf } from './owners.ts'
 import { isFinished } from './pods.ts'
 import type { Watch } from './types.ts'
 
@@ -42,12 +46,17 @@ function concerns({ type, object, previous }: Change): boolean {
   const pod = object as Pod
   const before = previous as Pod | undefined
   if (type === 'deleted') return usesNode(pod)
-  if (isPending(pod)) return before === undefined || !isPending(before) || !equal(before.spec, pod.spec) || labelsChanged(before, pod)
+  if (isPending(pod)) return before === undefined || !isPending(before) || asksAnew(before, pod)
   if (before === undefined) return usesNode(pod)
   // Room was made, or a neighbour came, changed or is going (it does not count in spreading any more).
   if (usesNode(before) !== usesNode(pod)) return true
   return usesNode(pod) && (labelsChanged(before, pod) || isGoing(before) !== isGoing(pod) || shrank(before, pod))
 }
+
+const asksAnew = (before: Pod, pod: Pod): boolean =>
+  !equal(before.spec, pod.spec) ||
+  labelsChanged(before, pod) ||
+  !equal(before.status?.resourceClaimStatuses, pod.status?.resourceClaimStatuses)
 
 const isGoing = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined
 
@@ -73,6 +82,13 @@ function nodeConcerns({ type, object, previous }: Change): boolean {
   return labelsChanged(before, after) || !equal(before.spec, after.spec) || !equal(before.status?.allocatable, after.status?.allocatable)
 }
 
+/** One that is made for a pod is named in the pod's status then, which concerns too. */
+function claimConcerns({ type, object, previous }: Change): boolean {
+  if (type === 'deleted') return false
+  if (previous === undefined) return controllerOf(object) === undefined
+  return !equal((previous as ResourceClaim).status, (object as ResourceClaim).status)
+}
+
 const whenever = (concern: (change: Change) => boolean) => (change: Change) => (concern(change) ? [QUEUE] : [])
 export const watches: readonly Watch[] = [
   { resource: PODS, keys: whenever(concerns) },
@@ -83,6 +99,8 @@ export const watches: readonly Watch[] = [
   { resource: CSI_NODES, keys: whenever(({ type }) => type !== 'deleted') },
   { resource: CSI_DRIVERS, keys: whenever(() => true) },
   { resource: CSI_STORAGE_CAPACITIES, keys: whenever(({ type }) => type !== 'deleted') },
+  { resource: RESOURCE_CLAIMS, keys: whenever(claimConcerns) },
+  { resource: DEVICE_CLASSES, keys: whenever(({ type }) => type === 'created') },
   { resource: VOLUME_ATTACHMENTS, keys: whenever(({ type }) => type === 'deleted') },
   // For those who want to be with pods of certain namespaces.
   { resource: NAMESPACES, keys: whenever(({ object, previous }) => previous !== undefined && labelsChanged(previous, object)) },

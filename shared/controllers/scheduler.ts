@@ -11,6 +11,7 @@ import type { Informer } from '../store/types.ts'
 import { all } from './bursts.ts'
 import { NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, POD_DISRUPTION_BUDGETS, PODS } from './collections.ts'
 import { podCondition } from './pods.ts'
+import { devicesFor } from './scheduler-devices.ts'
 import { siblingSelectors } from './scheduler-siblings.ts'
 import { volumesFor } from './scheduler-volumes.ts'
 import { isPending, NAME, usesNode, watches } from './scheduler-watches.ts'
@@ -27,11 +28,12 @@ async function reconcile(_key: string, context: ControllerContext): Promise<unde
   const pending = pods.byIndex(PENDING, '').map(({ object }) => object as Pod)
   if (pending.length === 0) return
   const running = pods.byIndex(ON_NODES, '').map(({ object }) => object as Pod)
-  const [nodes, budgets, siblings, volumes] = await Promise.all([
+  const [nodes, budgets, siblings, volumes, devices] = await Promise.all([
     context.informer(NODES),
     context.informer(POD_DISRUPTION_BUDGETS),
     siblingSelectors(context),
     volumesFor(context, pending),
+    devicesFor(context, pending),
   ])
   const namespaces = needsNamespaces([...pending, ...running]) ? await context.informer(NAMESPACES) : undefined
   const decisions = schedule(pending, {
@@ -41,6 +43,7 @@ async function reconcile(_key: string, context: ControllerContext): Promise<unde
       namespace => namespaces?.get(objectKey(undefined, namespace))?.object.metadata.labels,
     ),
     volumes,
+    devices,
     budgets: budgets.list().map(({ object }) => object as PodDisruptionBudget),
     siblings,
   })

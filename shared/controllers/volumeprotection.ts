@@ -6,6 +6,7 @@ import { objectKey } from '../apimachinery/types.ts'
 import { claimsOf } from '../scheduling/pod-info.ts'
 import type { Informer } from '../store/types.ts'
 import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS } from './collections.ts'
+import { isGoing, withoutFinalizer } from './finalizers.ts'
 import { unlessGone } from './owners.ts'
 import type { Controller } from './types.ts'
 
@@ -31,11 +32,6 @@ function isUsed(pods: Informer, { metadata }: KubeObject): boolean {
 /** Told to go, with no time left: its kubelet, or whoever forced it, has had the last word. */
 const isShutDown = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined && metadata.deletionGracePeriodSeconds === 0
 
-const isGoing = ({ metadata }: KubeObject, finalizer: string): boolean =>
-  metadata.deletionTimestamp !== undefined && (metadata.finalizers?.includes(finalizer) ?? false)
-
-const without = ({ metadata }: KubeObject, finalizer: string): string[] => (metadata.finalizers ?? []).filter(other => other !== finalizer)
-
 export const pvcProtectionController: Controller = {
   name: 'persistentvolumeclaim-protection',
   component: 'pvc-protection-controller',
@@ -56,12 +52,7 @@ export const pvcProtectionController: Controller = {
   async reconcile(key, { client, informer }) {
     const claim = (await informer(PERSISTENT_VOLUME_CLAIMS)).get(key)?.object as PersistentVolumeClaim | undefined
     if (claim === undefined || !isGoing(claim, CLAIM_FINALIZER) || isUsed(await informer(PODS), claim)) return undefined
-    await unlessGone(() =>
-      client.update(PERSISTENT_VOLUME_CLAIMS, {
-        ...claim,
-        metadata: { ...claim.metadata, finalizers: without(claim, CLAIM_FINALIZER) },
-      }),
-    )
+    await unlessGone(() => client.update(PERSISTENT_VOLUME_CLAIMS, withoutFinalizer(claim, CLAIM_FINALIZER)))
     return undefined
   },
 }
@@ -78,12 +69,7 @@ export const pvProtectionController: Controller = {
   async reconcile(key, { client, informer }) {
     const volume = (await informer(PERSISTENT_VOLUMES)).get(key)?.object as PersistentVolume | undefined
     if (volume === undefined || !isGoing(volume, VOLUME_FINALIZER) || volume.status?.phase === 'Bound') return undefined
-    await unlessGone(() =>
-      client.update(PERSISTENT_VOLUMES, {
-        ...volume,
-        metadata: { ...volume.metadata, finalizers: without(volume, VOLUME_FINALIZER) },
-      }),
-    )
+    await unlessGone(() => client.update(PERSISTENT_VOLUMES, withoutFinalizer(volume, VOLUME_FINALIZER)))
     return undefined
   },
 }

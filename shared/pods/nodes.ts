@@ -191,6 +191,8 @@ function nodeObject(facts: NodeFacts): Node {
         'topology.kubernetes.io/region': region,
         ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
       },
+      // What the ttl controller would write.
+      annotations: { 'node.alpha.kubernetes.io/ttl': '0' },
     },
     spec: { providerID: providerID(facts.capacity), ...(facts.unschedulable ? { unschedulable: true } : {}) },
     status: {

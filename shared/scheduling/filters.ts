@@ -69,7 +69,7 @@ function fitFilter({ requests }: PodInfo): Filter {
 /** Answers about nodes alone, by the shape of the pods that asked. */
 export type StaticAnswers = Map<string, (Rejection | undefined)[]>
 
-export function filterOf(info: PodInfo, snapshot: Snapshot, volumes: Volumes, answers: StaticAnswers): Filter {
+export function filterOf(info: PodInfo, snapshot: Snapshot, volumes: Volumes, answers: StaticAnswers, devices?: Filter): Filter {
   const { nodeSelector, affinity, tolerations } = info.pod.spec
   const shape = JSON.stringify([nodeSelector, affinity?.nodeAffinity, tolerations])
   let known = answers.get(shape)
@@ -85,6 +85,7 @@ export function filterOf(info: PodInfo, snapshot: Snapshot, volumes: Volumes, an
     volumes.filter(info, snapshot),
     spreadFilter(info, snapshot),
     interPodFilter(info, snapshot),
+    devices,
   ].filter(filter => filter !== undefined)
   return node => {
     const rejected = fixed[node.index]

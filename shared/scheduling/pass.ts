@@ -3,10 +3,11 @@ import type { Pod } from '../api/core/v1.ts'
 import type { PodDisruptionBudget } from '../api/policy/v1.ts'
 import type { LabelSelector } from '../apimachinery/types.ts'
 import { fnv32a } from '../controllers/hash.ts'
+import { type ClaimsFound, type DeviceSource, deviceClaims, deviceFilter } from './device-claims.ts'
 import { type Filter, filterOf, type Rejection, type StaticAnswers } from './filters.ts'
 import { namedNodes } from './node-affinity.ts'
 import { type PodInfo, podInfo } from './pod-info.ts'
-import { preempt } from './preemption.ts'
+import { NOT_HELPFUL, preempt } from './preemption.ts'
 import { imageStates, type ScoreContext, scoreNodes } from './scores.ts'
 import type { NodeInfo, Snapshot } from './snapshot.ts'
 import { disksOf } from './volume-conflicts.ts'
@@ -19,12 +20,13 @@ export type Decision =
   /** Where it was nominated to stays noted if nothing was found out about other nodes. */
   | { readonly pod: Pod; readonly kind: 'fail'; readonly message: string; readonly keepsNomination?: boolean }
   | { readonly pod: Pod; readonly kind: 'preempt'; readonly message: string; readonly node: string; readonly victims: readonly Pod[] }
-  /** It is waiting for victims to end, or for its claims; there is nothing new to say. */
+  /** It is waiting for victims to end, or for its claims (those of devices may have to be made yet); there is nothing new to say. */
   | { readonly pod: Pod; readonly kind: 'wait' }
 
 export interface PassInput {
   readonly snapshot: Snapshot
   readonly volumes: Volumes
+  readonly devices: DeviceSource
   readonly budgets: readonly PodDisruptionBudget[]
   siblings(info: PodInfo): LabelSelector | undefined
 }
@@ -45,6 +47,8 @@ function inOrder(pods: readonly Pod[]): PodInfo[] {
   })
 }
 
+const NO_CLAIMS = 'no new claims to deallocate'
+
 class Pass {
   readonly #input: PassInput
   readonly #scores: ScoreContext
@@ -60,6 +64,8 @@ class Pass {
   place(info: PodInfo): Decision {
     const { pod } = info
     const { snapshot, volumes } = this.#input
+    const devices = deviceClaims(pod, this.#input.devices)
+    if (devices.kind === 'waits') return { pod, kind: 'wait' }
     if (snapshot.nodes.length === 0) return { pod, kind: 'fail', message: 'no nodes available to schedule pods' }
     const total = snapshot.nodes.length
     const blocker = namedNodes(pod)?.size === 0 ? 'pod affinity terms conflict' : volumes.blocker(info)
@@ -68,11 +74,13 @@ class Pass {
       return { pod, kind: 'fail', message: `0/${total} nodes are available: ${blocker}. not found`, keepsNomination: true }
     }
 
+    if (devices.kind === 'blocked') return this.#blocked(info, devices.why)
+
     const question = questionOf(info)
     const known = this.#failures.get(question)
     if (known?.generation === snapshot.generation) return { pod, kind: 'fail', message: known.message }
 
-    const fits = filterOf(info, snapshot, volumes, this.#static)
+    const fits = filterOf(info, snapshot, volumes, this.#static, deviceFilter(devices))
     const rejections: Rejection[] = []
     const feasible: NodeInfo[] = []
     for (const node of snapshot.nodes) {
@@ -81,7 +89,16 @@ class Pass {
       else rejections[node.index] = rejection
     }
     if (feasible.length > 0) return this.#put(info, this.#best(info, feasible))
-    return this.#fail(info, fits, rejections, question)
+    return this.#fail(info, fits, rejections, question, devices)
+  }
+
+  /** No node is looked at, and none would be better without some of its pods. */
+  #blocked({ pod }: PodInfo, why: string): Decision {
+    const total = this.#input.snapshot.nodes.length
+    const isNever = pod.spec.preemptionPolicy === 'Never'
+    const preemption = isNever ? 'not eligible due to preemptionPolicy=Never.' : `0/${total} nodes are available: ${total} ${NOT_HELPFUL}.`
+    const message = `0/${total} nodes are available: ${why}. ${NO_CLAIMS}, preemption: ${preemption}`
+    return { pod, kind: 'fail', message, keepsNomination: isNever }
   }
 
   #best(info: PodInfo, feasible: readonly NodeInfo[]): NodeInfo {
@@ -103,13 +120,13 @@ class Pass {
     return claims.every(isWritten(node.name)) ? { pod, kind: 'wait' } : { pod, kind: 'claims', node: node.name, claims }
   }
 
-  #fail(info: PodInfo, fits: Filter, rejections: readonly Rejection[], question: string): Decision {
+  #fail(info: PodInfo, fits: Filter, rejections: readonly Rejection[], question: string, { claims }: ClaimsFound): Decision {
     const { pod } = info
     const { snapshot, budgets } = this.#input
     const total = snapshot.nodes.length
     const why = `0/${total} nodes are available: ${tally(rejections.flatMap(({ reasons }) => reasons))}.`
     const after = (text: string) => {
-      const message = `${why} no new claims to deallocate, preemption: ${text}`
+      const message = `${why} ${claims.length === 0 ? NO_CLAIMS : 'still not schedulable'}, preemption: ${text}`
       // Pods that come may be company that it wants: then the answer may change.
       if (info.requiredAffinity.length === 0) this.#failures.set(question, { generation: snapshot.generation, message })
       return { pod, kind: 'fail', message } as const
@@ -172,5 +189,7 @@ function questionOf({ pod, requests, priority, claims, hostPorts }: PodInfo): st
     hostPorts,
     spec.preemptionPolicy,
     pod.status?.nominatedNodeName,
+    spec.resourceClaims,
+    pod.status?.resourceClaimStatuses,
   ])
 }

@@ -89,7 +89,7 @@ function better(a: Candidate, b: Candidate): number {
   )
 }
 
-const NOT_HELPFUL = 'Preemption is not helpful for scheduling'
+export const NOT_HELPFUL = 'Preemption is not helpful for scheduling'
 const NONE_LOWER: Rejection = { reasons: ['No preemption victims found for incoming pod'], resolvable: false }
 
 /**

@@ -2,6 +2,7 @@
 import type { Node, Pod } from '../../shared/api/core/v1.ts'
 import type { PodDisruptionBudget } from '../../shared/api/policy/v1.ts'
 import type { LabelSelector } from '../../shared/apimachinery/types.ts'
+import type { DeviceSource } from '../../shared/scheduling/device-claims.ts'
 import { type Decision, schedule } from '../../shared/scheduling/pass.ts'
 import { Snapshot } from '../../shared/scheduling/snapshot.ts'
 import { noVolumes, type VolumeLookup, Volumes } from '../../shared/scheduling/volumes.ts'
@@ -36,6 +37,7 @@ export const cpu = (amount: string) => asks({ cpu: amount })
 export interface World {
   readonly budgets?: readonly PodDisruptionBudget[]
   readonly volumes?: Partial<VolumeLookup>
+  readonly devices?: Partial<DeviceSource>
   readonly siblings?: LabelSelector
   readonly namespaces?: Readonly<Record<string, Record<string, string>>>
 }
@@ -44,11 +46,12 @@ export const place = (
   pending: Pod[],
   nodes: Node[],
   running: Pod[] = [],
-  { budgets = [], volumes = {}, siblings, namespaces = {} }: World = {},
+  { budgets = [], volumes = {}, devices = {}, siblings, namespaces = {} }: World = {},
 ): Decision[] =>
   schedule(pending, {
     snapshot: new Snapshot(nodes, running, name => namespaces[name]),
     volumes: new Volumes({ ...noVolumes, ...volumes }),
+    devices: { claim: () => undefined, deviceClass: () => undefined, ...devices },
     budgets,
     siblings: () => siblings,
   })

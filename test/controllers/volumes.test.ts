@@ -1,9 +1,16 @@
 // Binding where it is narrow: which volume of several, what becomes of those that are left, and what is said.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../shared/api/core/v1.ts'
-import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES } from '../../shared/controllers/collections.ts'
+import {
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  PODS,
+  STORAGE_CLASSES,
+  VOLUME_ATTRIBUTES_CLASSES,
+} from '../../shared/controllers/collections.ts'
 import { persistentVolumeBinder } from '../../shared/controllers/persistentvolumebinder.ts'
 import { serviceAccountController } from '../../shared/controllers/serviceaccount.ts'
+import { volumeAttributesClassProtection } from '../../shared/controllers/volumeattributesclassprotection.ts'
 import { pvcProtectionController, pvProtectionController } from '../../shared/controllers/volumeprotection.ts'
 import { TestCluster } from './cluster.ts'
 import { eventsOf } from './events.ts'
@@ -11,7 +18,13 @@ import { template } from './objects.ts'
 
 let cluster: TestCluster
 beforeEach(async () => {
-  const controllers = [persistentVolumeBinder, pvcProtectionController, pvProtectionController, serviceAccountController]
+  const controllers = [
+    persistentVolumeBinder,
+    pvcProtectionController,
+    pvProtectionController,
+    volumeAttributesClassProtection,
+    serviceAccountController,
+  ]
   cluster = await TestCluster.start({ controllers })
   await cluster.calm()
 })
@@ -218,5 +231,65 @@ describe('a claim that is deleted', () => {
     await cluster.client.delete(PODS, 'default', 'u', { gracePeriodSeconds: 0 })
     await settle()
     expect(await isThere()).toBe(false)
+  })
+})
+
+describe('a class of attributes', () => {
+  const FINALIZER = 'kubernetes.io/vac-protection'
+  const attributes = (name: string) =>
+    cluster.client.create(VOLUME_ATTRIBUTES_CLASSES, {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'VolumeAttributesClass',
+      metadata: { name },
+      driverName: 'd.example.com',
+      parameters: { iops: '1' },
+    } as never)
+  const find = (name: string) => cluster.client.get(VOLUME_ATTRIBUTES_CLASSES, undefined, name)
+  const remove = async (name: string) => {
+    await cluster.client.delete(VOLUME_ATTRIBUTES_CLASSES, undefined, name, {})
+    await settle()
+  }
+  test('goes when nobody names it', async () => {
+    await attributes('gold')
+    expect((await find('gold'))?.metadata.finalizers).toEqual([FINALIZER])
+    await remove('gold')
+    expect(await find('gold')).toBeUndefined()
+  })
+  test('stays while a claim wants it or a volume has it, and goes with the last of them', async () => {
+    await attributes('gold')
+    await claim('c', { volumeAttributesClassName: 'gold' })
+    await volume('v', {
+      volumeAttributesClassName: 'gold',
+      storageClassName: 'y',
+      csi: { driver: 'd.example.com', volumeHandle: 'h' },
+      nfs: undefined,
+    })
+    await settle()
+    await remove('gold')
+    expect(await find('gold')).toBeDefined()
+    await drop('c')
+    await settle()
+    expect(await find('gold')).toBeDefined()
+    await cluster.client.delete(PERSISTENT_VOLUMES, undefined, 'v', {})
+    await settle()
+    expect(await find('gold')).toBeUndefined()
+  })
+  test('stays while a claim that wants another one still has it', async () => {
+    await attributes('gold')
+    await attributes('silver')
+    await claim('c', { volumeAttributesClassName: 'silver' })
+    const status = { currentVolumeAttributesClassName: 'gold' }
+    await cluster.patch(PERSISTENT_VOLUME_CLAIMS, 'c', { status }, 'status')
+    await remove('gold')
+    expect(await find('gold')).toBeDefined()
+    await cluster.patch(PERSISTENT_VOLUME_CLAIMS, 'c', { status: { currentVolumeAttributesClassName: 'silver' } }, 'status')
+    await settle()
+    expect(await find('gold')).toBeUndefined()
+  })
+  test('gets its finalizer back', async () => {
+    await attributes('gold')
+    await cluster.client.patch(VOLUME_ATTRIBUTES_CLASSES, undefined, 'gold', { type: 'merge', body: { metadata: { finalizers: null } } })
+    await settle()
+    expect((await find('gold'))?.metadata.finalizers).toEqual([FINALIZER])
   })
 })

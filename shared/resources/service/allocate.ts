@@ -5,16 +5,17 @@
 //
 // The name of an object is taken once, whoever else tries at the same time: no lock, no bitmap that every Service must write.
 import type { Service } from '../../api/core/v1.ts'
-import type { IPAddress } from '../../api/networking/v1.ts'
+import type { IPAddress, ServiceCIDR } from '../../api/networking/v1.ts'
 import type { RequestContext } from '../../apimachinery/context.ts'
 import { invalid } from '../../apimachinery/field-error.ts'
 import type { Begun } from '../../apimachinery/resource.ts'
 import { internalError, invalid as invalidObject, isStatus } from '../../apimachinery/status-error.ts'
 import { initFamilies, keepAllocated, keepsPreferred, normalizeClusterIPs } from './families.ts'
-import { type AddressRange, candidates, contains, formatNumber, type Numbers } from './ranges.ts'
+import { type AddressRange, addressRange, candidates, contains, formatNumber, type Numbers } from './ranges.ts'
 import { hasNodePorts, isHeadless, NONE_IP, needsHealthCheck, needsNodePorts, nodePortsOf, specOf } from './rules.ts'
 
 export const ADDRESSES = { group: 'networking.k8s.io', resource: 'ipaddresses' }
+const SERVICE_CIDRS = { group: 'networking.k8s.io', resource: 'servicecidrs' }
 /** One object for each node port that is taken. */
 export const NODE_PORTS = { group: 'allocation.zeroplane.dev', resource: 'nodeports' }
 
@@ -33,6 +34,9 @@ export interface ServiceRanges {
 }
 
 type Collection = typeof ADDRESSES
+
+const isReady = (status: ServiceCIDR['status']): boolean =>
+  status?.conditions?.some(condition => condition.type === 'Ready' && condition.status === 'True') ?? false
 
 /** What one request takes and gives back. */
 class Allocation {
@@ -103,14 +107,34 @@ class Allocation {
       throw this.#invalid('spec.clusterIPs', specOf(this.#parent).clusterIPs, `failed to allocate IP: ${NAMELESS}`)
     if (wanted === '') return this.#anyAddress(range)
     let why: string | undefined
-    if (!contains(range, wanted)) why = WRONG_RANGE
+    if (!contains(range, wanted) && !(await this.#added(family)).some(other => contains(other, wanted))) why = WRONG_RANGE
     // A dry run takes nothing, and so finds everything free.
     else if (!this.#context.dryRun && !(await this.#takeAddress(family, wanted))) why = TAKEN_IP
     if (why === undefined) return wanted
     throw this.#invalid('spec.clusterIPs', specOf(this.#parent).clusterIPs, `failed to allocate IP ${wanted}: ${why}`)
   }
 
-  async #anyAddress(range: AddressRange): Promise<string> {
+  /** What people added to the cluster's own range. Read only when that does not do: most Services never ask. */
+  async #added(family: string): Promise<AddressRange[]> {
+    const all = await this.#context.read.list<ServiceCIDR>(SERVICE_CIDRS)
+    return all
+      .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && isReady(status))
+      .flatMap(({ spec }) => spec.cidrs ?? [])
+      .map(addressRange)
+      .filter(range => range.family === family)
+  }
+
+  async #anyAddress(own: AddressRange): Promise<string> {
+    const ip = await this.#freeIn(own)
+    if (ip !== undefined) return ip
+    for (const range of await this.#added(own.family)) {
+      const other = await this.#freeIn(range)
+      if (other !== undefined) return other
+    }
+    throw internalError(`failed to allocate a serviceIP for Service ${JSON.stringify(this.#parent.metadata.name)}: range is full`)
+  }
+
+  async #freeIn(range: AddressRange): Promise<string | undefined> {
     let known: ReadonlySet<string> | undefined
     let tries = 0
     for (const number of candidates(range)) {
@@ -119,7 +143,7 @@ class Allocation {
       if (await this.#takeAddress(range.family, ip)) return ip
       if (++tries === BLIND_TRIES) known = await this.#names(ADDRESSES)
     }
-    throw internalError(`failed to allocate a serviceIP for Service ${JSON.stringify(this.#parent.metadata.name)}: range is full`)
+    return undefined
   }
 
   async #names(collection: Collection): Promise<ReadonlySet<string>> {

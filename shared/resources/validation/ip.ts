@@ -143,11 +143,17 @@ export function ipProblems(value: string): string[] {
   return canonical === value ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`]
 }
 
-/** Whether `part` lies in `whole` and is smaller. */
-export function containsRange(whole: Range, part: Range): boolean {
-  if (whole.address.family !== part.address.family || whole.prefix >= part.prefix) return false
+/** Whether `part` lies in `whole`, or is the same. */
+export function coversRange(whole: Range, part: Range): boolean {
+  if (whole.address.family !== part.address.family || whole.prefix > part.prefix) return false
   return sameBytes(maskedAddress(whole), maskedAddress({ address: part.address, prefix: whole.prefix, leadingZeros: false }))
 }
+
+/** Whether `part` lies in `whole` and is smaller. */
+export const containsRange = (whole: Range, part: Range): boolean => whole.prefix < part.prefix && coversRange(whole, part)
+
+export const coversAddress = (whole: Range, address: Address): boolean =>
+  coversRange(whole, { address, prefix: address.family === 4 ? 32 : 128, leadingZeros: false })
 
 export function validCIDR(value: string, field: string, errors: Errors, old: readonly string[] = []): void {
   if (old.includes(value)) return

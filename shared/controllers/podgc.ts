@@ -7,7 +7,7 @@ import { NODES, PODS } from './collections.ts'
 import { findCondition } from './conditions.ts'
 import { podsOn } from './nodelifecycle.ts'
 import { isFinished } from './pods.ts'
-import { timestamp } from './time.ts'
+import { parseTime, timestamp } from './time.ts'
 import type { Controller, ControllerContext, Outcome } from './types.ts'
 import { splitName } from './watches.ts'
 
@@ -35,8 +35,8 @@ async function orphaned(name: string, context: ControllerContext): Promise<Outco
   if (node !== undefined && !isOutOfService(node)) return undefined
   const pods = podsOn(await context.informer(PODS), name)
   if (pods.length === 0) return undefined
-  // Since when it is missed is in the key, which the queue keeps: whoever is woken knows it.
-  if (node === undefined) return { also: [objectKey(undefined, `missed:${context.now()}:${name}`)] }
+  // Since when it is missed is in the key, which the queue keeps: whoever is woken knows it. Whole seconds: pods that come together ask once.
+  if (node === undefined) return { also: [objectKey(undefined, `missed:${Math.ceil(context.now() / 1000) * 1000}:${name}`)] }
   await all(
     pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined),
     pod => remove(pod, context),
@@ -48,9 +48,11 @@ async function orphaned(name: string, context: ControllerContext): Promise<Outco
 async function missed(what: string, context: ControllerContext): Promise<Outcome | undefined> {
   const colon = what.indexOf(':')
   const name = what.slice(colon + 1)
-  const left = Number(what.slice(0, colon)) + QUARANTINE_MS - context.now()
+  const since = Number(what.slice(0, colon))
+  const left = since + QUARANTINE_MS - context.now()
   if (left > 0) return { requeueAfter: left / 1000 }
-  const pods = podsOn(await context.informer(PODS), name)
+  // Pods that came later have a time of their own: their owner makes new ones as fast as they go.
+  const pods = podsOn(await context.informer(PODS), name).filter(({ metadata }) => parseTime(metadata.creationTimestamp ?? '') <= since)
   if (pods.length === 0 || (await context.client.get(NODES, undefined, name)) !== undefined) return undefined
   await all(pods, pod => remove(pod, context, { reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' }))
   return undefined

@@ -3,7 +3,8 @@ import { afterEach, expect, test } from 'vitest'
 import type { Deployment, ReplicaSet } from '../../shared/api/apps/v1.ts'
 import type { CronJob, Job } from '../../shared/api/batch/v1.ts'
 import type { ConfigMap, Pod } from '../../shared/api/core/v1.ts'
-import type { KubeObject } from '../../shared/apimachinery/types.ts'
+import type { Client } from '../../shared/apimachinery/client.ts'
+import type { GroupResource, KubeObject } from '../../shared/apimachinery/types.ts'
 import {
   CONFIG_MAPS,
   CRON_JOBS,
@@ -257,6 +258,27 @@ test('pods of a node that is deleted are kept for 40 s, in case it comes back', 
   expect(await names()).toEqual(['on-back'])
   await cluster.pass(3600)
   expect(cluster.clock.pending).toBe(0)
+})
+
+test('pods that are made for a node that is not there go after 40 s each, however fast new ones come', { timeout: 60_000 }, async () => {
+  let made = 0
+  const counting = (client: Client): Client =>
+    new Proxy(client, {
+      get: (target, name: keyof Client) =>
+        name === 'create'
+          ? async (resource: GroupResource, object: KubeObject) => {
+              if (resource.resource === 'pods') made++
+              // No two at the same time.
+              cluster.clock.advance(1)
+              return target.create(resource, object)
+            }
+          : (target[name] as (...args: unknown[]) => unknown).bind(target),
+    })
+  cluster = await TestCluster.start({ wrap: counting })
+  await cluster.create(REPLICA_SETS, replicaSet('web', { replicas: 2, template: template('web', 'c:1', { nodeName: 'ghost' }) }))
+  await cluster.pass(400)
+  expect(made).toBeGreaterThan(2 * 7)
+  expect(made).toBeLessThanOrEqual(2 * 11)
 })
 
 test('what admission charged and nobody stored is given back', async () => {

@@ -81,7 +81,8 @@ for (const seed of seeds) {
         else if (action < 7) {
           const waiting = (await cluster.activePods()).filter(pod => !isReady(pod))
           const pod = random.pick(waiting)
-          if (pod !== undefined) await cluster.ready(pod)
+          // A rollout that goes on meanwhile may have taken it.
+          if (pod !== undefined) await unlessGone(() => cluster.ready(pod))
         } else if (action === 7) cluster.enqueue('deployment', `${cluster.namespace}/web`)
         else if (action === 8)
           await cluster.restart(new Crash({ write: 1 + random.below(4), when: random.chance(0.5) ? 'before' : 'after' }).wrap)

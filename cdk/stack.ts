@@ -134,6 +134,7 @@ export class ZeroplaneStack extends Stack {
       ...pods,
       API_URL: endpoint,
       QUEUE_PREFIX: queuePrefix,
+      POD_SQS_ENDPOINT: '',
     })
     grantStore(table, reconcile)
     grantOwnQueues(this, queuePrefix, reconcile)

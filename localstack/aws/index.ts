@@ -51,6 +51,8 @@ export interface LocalAws {
   close(): Promise<void>
 }
 
+const LOOPBACK = '127.0.0.1'
+
 /** @throws when the port is taken (Node's EADDRINUSE), the data folder cannot be used, or Docker does not answer (EcsUnavailableError). */
 export async function startAws(options: StartAwsOptions): Promise<LocalAws> {
   const identity = options.identity ?? { account: '000000000000', region: 'us-east-1' }
@@ -80,10 +82,12 @@ export async function startAws(options: StartAwsOptions): Promise<LocalAws> {
   const ecs = options.ecs && (await startEcs(options.ecs, world, { logs, events, efs }))
 
   const sts = stsService(identity)
+  const host = options.host ?? LOOPBACK
+  const inPods = { AmazonSQS: { service: sqs, version: '1.0' } } as const
   const listening = await listen(
     {
       targets: {
-        AmazonSQS: { service: sqs, version: '1.0' },
+        ...inPods,
         AWSEvents: { service: events, version: '1.1' },
         Logs_20140328: { service: logs, version: '1.1' },
         ...(ecs && { AmazonEC2ContainerServiceV20141113: { service: ecs.service, version: '1.1' } }),
@@ -96,12 +100,20 @@ export async function startAws(options: StartAwsOptions): Promise<LocalAws> {
       doors: [proxy?.door ?? noDynamo, ...(ecs ? [ecs.registry] : [])],
     },
     options.port,
-    options.host ?? '127.0.0.1',
+    host,
     log,
   ).catch(async error => {
     await ecs?.close()
     throw error
   })
+  // Where containers find this machine, they get what the workers of WorkQueues need and no more: nothing here asks who calls.
+  const podSide =
+    host === LOOPBACK && ecs?.gatewayIsHere && ecs.gateway !== host
+      ? await listen({ targets: inPods, query: {}, rest: [], doors: [] }, listening.port, ecs.gateway, log).catch(async error => {
+          await Promise.all([listening.close(), ecs.close()])
+          throw error
+        })
+      : undefined
 
   return {
     endpoint: `http://127.0.0.1:${listening.port}`,
@@ -124,7 +136,7 @@ export async function startAws(options: StartAwsOptions): Promise<LocalAws> {
       return () => writeListeners.delete(listener)
     },
     async close() {
-      await listening.close()
+      await Promise.all([listening.close(), podSide?.close()])
       await ecs?.close()
       scheduler.close()
       efs.close()

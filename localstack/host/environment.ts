@@ -36,6 +36,8 @@ export interface FunctionEnvironmentInput {
   readonly options: HostOptions
   /** Base URL of the API as containers reach it. */
   readonly apiUrl: string
+  /** Base URL of the local AWS as containers reach it, of which they see SQS alone; empty where there are no containers. */
+  readonly podAwsUrl: string
   /** PEM of the CA that signed its certificate. */
   readonly apiCa: string
   readonly agentImage: string
@@ -47,6 +49,7 @@ export function setFunctionEnvironment({
   provisioned,
   options,
   apiUrl,
+  podAwsUrl,
   apiCa,
   agentImage,
   adminToken,
@@ -61,6 +64,7 @@ export function setFunctionEnvironment({
     WORK_QUEUE_URL: provisioned.workQueueUrl,
     DELAY_QUEUE_URL: provisioned.delayQueueUrl,
     QUEUE_PREFIX: 'zeroplane-workqueue-',
+    POD_SQS_ENDPOINT: podAwsUrl,
     EVENT_BUS: options.eventBus ?? '',
     SCHEDULER_GROUP: NAMES.schedules,
     SCHEDULER_ROLE_ARN: role('zeroplane-scheduler'),

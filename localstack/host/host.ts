@@ -92,6 +92,7 @@ async function bringUp(options: HostOptions, progress: Progress, signal: AbortSi
     provisioned,
     options,
     apiUrl,
+    podAwsUrl: needsDocker(options) ? `http://${containers.hostName}:${aws.port}` : '',
     apiCa: certificate.ca,
     agentImage: engine?.agentImage ?? 'simulated',
     adminToken,

@@ -16,6 +16,8 @@ export interface Environment {
   readonly DELAY_QUEUE_URL: string
   /** What the names of the queues that WorkQueue objects own begin with; up to 35 characters. */
   readonly QUEUE_PREFIX: string
+  /** Where pods reach SQS, where that is not where AWS has it ("http://172.18.0.1:4566"); empty on AWS. */
+  readonly POD_SQS_ENDPOINT: string
   /** EventBridge bus on which object changes are published; empty: they are not. */
   readonly EVENT_BUS: string
   /** EventBridge Scheduler group of work that is due later. */

@@ -89,7 +89,10 @@ export async function purgeCluster(cluster: string): Promise<number> {
 }
 
 /** The queues that WorkQueue objects own. */
-export const queuesOf = /* @__PURE__ */ once(() => new SqsQueues({ client: sqs(), prefix: readEnvironment(['QUEUE_PREFIX']).QUEUE_PREFIX }))
+export const queuesOf = /* @__PURE__ */ once(() => {
+  const { QUEUE_PREFIX: prefix, POD_SQS_ENDPOINT: podEndpoint } = readEnvironment(['QUEUE_PREFIX', 'POD_SQS_ENDPOINT'])
+  return new SqsQueues({ client: sqs(), prefix, podEndpoint })
+})
 
 /** Reads the stream's records. */
 export const changeOf: (image: StreamImage) => Promise<ClusterChange | undefined> = image => reader()(image)

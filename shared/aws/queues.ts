@@ -15,6 +15,8 @@ export interface SqsQueuesOptions {
   readonly client: SQSClient
   /** What every queue's name begins with: the functions may touch no others. */
   readonly prefix: string
+  /** Where pods reach SQS, for a place where that is not where AWS has it; empty: they find it as anybody does. */
+  readonly podEndpoint?: string
 }
 
 /** SQS's longest: a backlog outlives a holiday. Seconds. */
@@ -24,10 +26,12 @@ const DEAD = '-dead'
 export class SqsQueues implements Queues {
   readonly #client: SQSClient
   readonly #prefix: string
+  readonly #podEndpoint: string
 
-  constructor({ client, prefix }: SqsQueuesOptions) {
+  constructor({ client, prefix, podEndpoint = '' }: SqsQueuesOptions) {
     this.#client = client
     this.#prefix = prefix
+    this.#podEndpoint = podEndpoint
   }
 
   async ensure(name: string, { visibilityTimeoutSeconds, maxReceiveCount }: QueueSettings): Promise<QueueUrls> {
@@ -61,6 +65,18 @@ export class SqsQueues implements Queues {
     } catch (error) {
       if (error instanceof QueueDoesNotExist) return undefined
       throw error
+    }
+  }
+
+  environment(queueUrl: string): Readonly<Record<string, string>> {
+    if (this.#podEndpoint === '') return { QUEUE_URL: queueUrl }
+    // An emulator: SDKs want to be told where it is, and any credentials will do.
+    return {
+      QUEUE_URL: `${this.#podEndpoint}${new URL(queueUrl).pathname}`,
+      AWS_ENDPOINT_URL_SQS: this.#podEndpoint,
+      AWS_REGION: process.env.AWS_REGION ?? 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'local',
+      AWS_SECRET_ACCESS_KEY: 'local',
     }
   }
 

@@ -176,7 +176,7 @@ class Sync {
   async #create(number: number, queueUrl: string): Promise<boolean> {
     const { client } = this.#context
     try {
-      await client.create<Job>(JOBS, jobFor(this.#workQueue, number, queueUrl))
+      await client.create<Job>(JOBS, jobFor(this.#workQueue, number, this.#queues.environment(queueUrl)))
       this.#say('Normal', 'SuccessfulCreate', `Created job ${jobName(this.#workQueue, number)}`)
       return true
     } catch (error) {

@@ -238,13 +238,36 @@ describe('Jobs', () => {
   })
 })
 
+test('where pods reach SQS elsewhere, they are told where and how, except for what they set themselves', async () => {
+  await begin({ queues: new SqsQueues({ client: sqs, prefix: PREFIX, podEndpoint: 'http://172.18.0.1:4566' }) })
+  const own = { env: [{ name: 'AWS_REGION', value: 'eu-west-1' }] }
+  const spec = { template: template('mail', 'c:1', { restartPolicy: 'Never' }) }
+  Object.assign(spec.template.spec!.containers[0]!, own)
+  await cluster.create(WORK_QUEUES, manifest('mail', { jobTemplate: { spec } }))
+  await cluster.calm()
+  await fill('mail', 1)
+  await cluster.pass(60)
+  const [job] = await active()
+  const url = new URL(await urlOf('mail'))
+  expect(url.host).not.toBe('172.18.0.1:4566')
+  expect(job!.spec.template.spec?.containers[0]?.env).toEqual([
+    ...own.env,
+    { name: 'QUEUE_URL', value: `http://172.18.0.1:4566${url.pathname}` },
+    { name: 'AWS_ENDPOINT_URL_SQS', value: 'http://172.18.0.1:4566' },
+    { name: 'AWS_ACCESS_KEY_ID', value: 'local' },
+    { name: 'AWS_SECRET_ACCESS_KEY', value: 'local' },
+  ])
+})
+
 describe('bad days', () => {
   test('a queue that cannot be made is told in the condition, and made when it can be', async () => {
     const real = new SqsQueues({ client: sqs, prefix: PREFIX })
     let refused = true
     const ensure: Queues['ensure'] = (...call) =>
       refused ? Promise.reject(new Error('AccessDenied: sqs:CreateQueue')) : real.ensure(...call)
-    await begin({ queues: { ensure, depth: urls => real.depth(urls), remove: name => real.remove(name) } })
+    await begin({
+      queues: { ensure, depth: urls => real.depth(urls), remove: name => real.remove(name), environment: url => real.environment(url) },
+    })
     await cluster.create(WORK_QUEUES, manifest('mail'))
     await cluster.calm()
     const [bad] = (await statusOf('mail')).conditions ?? []

@@ -5,7 +5,6 @@ import type { Container, PodSpec } from '../../api/core/v1.ts'
 import type { WorkQueue } from '../../api/zeroplane/v1alpha1.ts'
 import { controllerReference } from '../owners.ts'
 
-const QUEUE_URL = 'QUEUE_URL'
 const NAME_LENGTH = 40
 const HASH_LENGTH = 10
 
@@ -26,11 +25,12 @@ export function numberOf({ metadata }: WorkQueue, job: Job): number | undefined 
   return /^[1-9]\d*$/.test(rest) ? Number(rest) : undefined
 }
 
-export function jobFor(workQueue: WorkQueue, number: number, queueUrl: string): Job {
+/** `environment`: what its containers get beside their own (Queues.environment). */
+export function jobFor(workQueue: WorkQueue, number: number, environment: Readonly<Record<string, string>>): Job {
   const { metadata, spec: template } = structuredClone(workQueue.spec.jobTemplate)
   const spec = template!
   const pod = spec.template?.spec
-  if (pod !== undefined) spec.template!.spec = withQueue(pod, queueUrl)
+  if (pod !== undefined) spec.template!.spec = withQueue(pod, environment)
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -45,10 +45,12 @@ export function jobFor(workQueue: WorkQueue, number: number, queueUrl: string): 
   }
 }
 
-function withQueue(pod: PodSpec, queueUrl: string): PodSpec {
+function withQueue(pod: PodSpec, environment: Readonly<Record<string, string>>): PodSpec {
   const told = (container: Container): Container => {
     const env = container.env ?? []
-    return env.some(({ name }) => name === QUEUE_URL) ? container : { ...container, env: [...env, { name: QUEUE_URL, value: queueUrl }] }
+    const own = new Set(env.map(({ name }) => name))
+    const added = Object.entries(environment).flatMap(([name, value]) => (own.has(name) ? [] : [{ name, value }]))
+    return { ...container, env: [...env, ...added] }
   }
   return {
     ...pod,

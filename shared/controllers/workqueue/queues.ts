@@ -26,6 +26,8 @@ export interface Queues {
   ensure(name: string, settings: QueueSettings): Promise<QueueUrls>
   /** Undefined: one of the two is gone. */
   depth(urls: QueueUrls): Promise<QueueDepth | undefined>
+  /** The environment in which a worker's container finds the queue: `QUEUE_URL`, and what it needs to reach it from where it runs. */
+  environment(queueUrl: string): Readonly<Record<string, string>>
   /** Both queues, with the messages in them. What is not there is no error. */
   remove(name: string): Promise<void>
 }

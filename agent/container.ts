@@ -1,49 +1,16 @@
 // One container of the pod through all its attempts: what kubelet does for it, against a holder instead of a container runtime.
 import { join } from 'node:path'
-import type { ContainerState, ContainerStateTerminated } from '../shared/api/core/v1.ts'
-import {
-  agentPath,
-  type ContainerPlan,
-  type ContainerReport,
-  type ImageDefaults,
-  type PodPlan,
-  TERMINATION_MESSAGE_LIMIT,
-  volumePath,
-} from '../shared/pods/agent-protocol.ts'
+import type { ContainerState } from '../shared/api/core/v1.ts'
+import { agentPath, type ContainerPlan, type ContainerReport, type PodPlan, volumePath } from '../shared/pods/agent-protocol.ts'
 import type { Attachable } from './attachable.ts'
-import { after, type Clock, timestamp } from './clock.ts'
+import { type AttemptOutcome, commandOf, exitOutcome, isRestarted, startFailure } from './attempt.ts'
+import { after, timestamp } from './clock.ts'
+import type { ContainerContext } from './container-context.ts'
 import { CrashLoop, goDuration } from './crash-loop.ts'
-import { Holder, type Refusal, type Usage } from './holder.ts'
+import { Holder, type Usage } from './holder.ts'
 import { perform } from './hooks.ts'
-import { Prober } from './prober.ts'
+import { Probes } from './probes.ts'
 import { startScript } from './script.ts'
-
-export interface ContainerContext {
-  readonly clock: Clock
-  /** Address that probes go to. */
-  podIP(): string
-  /** The plan as of now: environment and configuration are read anew for each attempt, as kubelet does. */
-  freshPlan(): Promise<PodPlan>
-  /** Something that the next report says differently. */
-  changed(): void
-  event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void
-  /** What the container's image says about its process. */
-  image(container: string): ImageDefaults
-  /** A container is about to run, for the first time or again. */
-  starting?(again: boolean): Promise<void>
-  /** Resolves when nothing new is sent to the pod any more, as far as that can be known. */
-  drained?(): Promise<void>
-  /** A container that should run again never can: the pod needs another task. */
-  lost(): void
-  /** "ecs://<task id>", of which container IDs are made. */
-  taskID(): string
-  /** Whether the pod's volumes are set up; until then nothing starts. */
-  mounted?(): boolean
-  /** Folder of a container's volume; tests have their own. */
-  path?(container: string): string
-  /** Folder of a volume that the agent writes; tests have their own. */
-  volume?(folder: string): string
-}
 
 /** Time between two tries when configuration is missing. */
 const CONFIG_RETRY_MS = 10_000
@@ -53,7 +20,6 @@ const HOOK_TIMEOUT_MS = 3_600_000
 const LEAST_GRACE_MS = 2_000
 const SETUP_POLL_MS = 15
 const SETUP_RETRY_MS = 1000
-const FALLBACK_MESSAGE_LIMIT = 2048
 
 /** idle: has not run, or may run again; active: from being prepared until its process has ended; backoff: waits to run again; ended: for good. */
 type Phase = 'idle' | 'active' | 'backoff' | 'ended'
@@ -74,7 +40,7 @@ export class Container {
   /** Of the attempt that has begun; the next one's when it begins. */
   #containerID: string | undefined
   #startedAt = 0
-  #probers: Prober[] = []
+  readonly #probes: Probes
   #holderReady: Promise<void>
   #unmounted = ''
   #onEnd: (() => void)[] = []
@@ -99,9 +65,20 @@ export class Container {
     this.#holder = new Holder((context.path ?? agentPath)(plan.name), {
       ready: () => ready(),
       started: () => void this.#begun(),
-      failed: (_, why) => this.#over({ exitCode: 128, reason: 'StartError', message: startError(why, this.#command().argv[0] ?? '') }),
-      exited: (_, code, oomKills) => this.#over(this.#verdict(code, oomKills)),
+      failed: (_, why) => this.#over(startFailure(why, this.#command().argv[0] ?? '')),
+      exited: (_, code, oomKills) => this.#over(exitOutcome(this.plan, code, oomKills, (file, limit) => this.#holder.read(file, limit))),
       lost: () => this.#gone(),
+    })
+    this.#probes = new Probes({
+      clock: context.clock,
+      target: () => this.#target(),
+      failed: message => context.event('Warning', 'Unhealthy', message, this.name),
+      unhealthy: (kind, graceSeconds) => void this.#unhealthy(kind, graceSeconds),
+      ready: ready => {
+        if (this.#ready === ready) return
+        this.#ready = ready
+        context.changed()
+      },
     })
     this.#open()
   }
@@ -216,7 +193,7 @@ export class Container {
     if (!this.#state.running) return
     const ended = new Promise<void>(resolve => this.#onEnd.push(resolve))
     const deadline = this.#context.clock.now() + graceMs
-    this.#stopProbers()
+    this.#probes.stop()
     this.#context.event('Normal', 'Killing', message, this.name)
     const cancelKill = after(this.#context.clock, graceMs, () => this.#holder.kill())
     ended.then(cancelKill)
@@ -291,13 +268,8 @@ export class Container {
         return
       }
     }
-    if (this.plan.startupProbe) {
-      this.#probe('Startup', this.plan.startupProbe, healthy => {
-        if (healthy) this.#up()
-        else void this.#unhealthy('startup', this.plan.startupProbe?.terminationGracePeriodSeconds)
-      })
-      this.#moved(this.#state)
-    } else this.#up()
+    if (this.#probes.startup(this.plan, () => this.#up())) this.#moved(this.#state)
+    else this.#up()
   }
 
   #pulled() {
@@ -312,29 +284,10 @@ export class Container {
   /** It has started: the other probes begin. */
   #up() {
     if (this.#started) return
-    this.#stopProbers()
     this.#started = true
-    const { livenessProbe, readinessProbe } = this.plan
-    this.#ready = !readinessProbe
-    if (livenessProbe) {
-      this.#probe('Liveness', livenessProbe, healthy => {
-        if (!healthy) void this.#unhealthy('liveness', livenessProbe.terminationGracePeriodSeconds)
-      })
-    }
-    if (readinessProbe) {
-      this.#probe('Readiness', readinessProbe, healthy => {
-        if (this.#ready === healthy) return
-        this.#ready = healthy
-        this.#context.changed()
-      })
-    }
+    this.#ready = !this.plan.readinessProbe
+    this.#probes.up(this.plan)
     this.#moved(this.#state)
-  }
-
-  #probe(kind: string, probe: NonNullable<ContainerPlan['livenessProbe']>, result: (healthy: boolean) => void) {
-    const ask = (timeoutMs: number) => perform(probe, this.#target(), timeoutMs)
-    const failure = (message: string) => this.#context.event('Warning', 'Unhealthy', `${kind} probe failed: ${message}`, this.name)
-    this.#probers.push(new Prober(probe, ask, this.#context.clock, { result, failure }))
   }
 
   async #unhealthy(kind: string, graceSeconds: number | undefined) {
@@ -342,19 +295,10 @@ export class Container {
     await this.stop(grace, `Container ${this.name} failed ${kind} probe, will be restarted`)
   }
 
-  #verdict(code: number, oomKills: number): Omit<ContainerStateTerminated, 'startedAt' | 'finishedAt'> {
-    const reason = oomKills > 0 && code !== 0 ? 'OOMKilled' : code === 0 ? 'Completed' : 'Error'
-    let message = this.#holder.read('message', TERMINATION_MESSAGE_LIMIT)
-    if (message === '' && code !== 0 && this.plan.terminationMessagePolicy === 'FallbackToLogsOnError') {
-      message = this.#holder.read('tail', FALLBACK_MESSAGE_LIMIT)
-    }
-    return message === '' ? { exitCode: code, reason } : { exitCode: code, reason, message }
-  }
-
   /** The process has ended, or could not be run. */
-  #over(outcome: Omit<ContainerStateTerminated, 'startedAt' | 'finishedAt'>) {
+  #over(outcome: AttemptOutcome) {
     const now = this.#context.clock.now()
-    this.#stopProbers()
+    this.#probes.stop()
     this.#attachable?.ended()
     const begun = this.#state.running !== undefined
     if (!begun) {
@@ -370,7 +314,7 @@ export class Container {
     const startedAt = begun ? timestamp(this.#startedAt) : timestamp(now)
     this.#state = { terminated: { ...outcome, startedAt, finishedAt: timestamp(now), containerID: this.#containerID } }
     for (const resolve of this.#onEnd.splice(0)) resolve()
-    if (this.#stopping || !this.#restarts(outcome.exitCode)) return this.#finish()
+    if (this.#stopping || !isRestarted(this.plan.role, this.#pod.restartPolicy, outcome.exitCode)) return this.#finish()
     if (this.#lost) {
       this.#context.changed()
       return this.#context.lost()
@@ -407,26 +351,8 @@ export class Container {
     this.#context.changed()
   }
 
-  /** Whether the pod's policy wants another attempt. Init containers that fail are tried again unless the policy is Never; sidecars always. */
-  #restarts(code: number): boolean {
-    const { restartPolicy } = this.#pod
-    switch (this.plan.role) {
-      case 'sidecar':
-        return true
-      case 'init':
-        return code !== 0 && restartPolicy !== 'Never'
-      case 'app':
-        return restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && code !== 0)
-    }
-  }
-
-  /** command replaces the image's ENTRYPOINT, and its CMD with it; args replaces CMD alone. */
   #command() {
-    const { command, args, env } = this.plan
-    const { entrypoint = [], cmd = [] } = this.#context.image(this.name)
-    const hasCommand = command !== undefined && command.length > 0
-    const tail = args !== undefined && args.length > 0 ? args : hasCommand ? [] : cmd
-    return { argv: [...(hasCommand ? command : entrypoint), ...tail], env }
+    return commandOf(this.plan, this.#context.image(this.name))
   }
 
   #id() {
@@ -445,25 +371,8 @@ export class Container {
     return this.#pod.terminationGracePeriodSeconds * 1000
   }
 
-  #stopProbers() {
-    for (const prober of this.#probers.splice(0)) prober.stop()
-  }
-
   #moved(state: ContainerState) {
     this.#state = state
     this.#context.changed()
   }
-}
-
-/** As runc says it, which is what people search for. */
-function startError(why: Refusal, command: string): string {
-  if (why.startsWith('place:')) return `failed to place a file of a volume at ${why.slice(6)}, and ECS cannot mount a single file there`
-  const exec = `exec: ${JSON.stringify(command)}`
-  const detail = {
-    notfound: `${exec}: executable file not found in $PATH`,
-    nofile: `${exec}: stat ${command}: no such file or directory`,
-    denied: `${exec}: permission denied`,
-    directory: `${exec}: is a directory`,
-  }
-  return `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${detail[why as keyof typeof detail] ?? why}: unknown`
 }

@@ -1,7 +1,8 @@
 // The pod as a whole: which container's turn it is, when the pod is over, and its orderly end.
 import type { ContainerReport, Deletion, PodPlan } from '../shared/pods/agent-protocol.ts'
 import { after, type Clock } from './clock.ts'
-import { Container, type ContainerContext } from './container.ts'
+import { Container } from './container.ts'
+import type { ContainerContext } from './container-context.ts'
 
 /** Below this the grace is the container's alone. */
 const LEAST_DRAINING_GRACE_MS = 10_000

@@ -8,6 +8,7 @@ import {
   DescribeTimeToLiveCommand,
   DynamoDBClient,
   PutItemCommand,
+  paginateScan,
   UpdateContinuousBackupsCommand,
 } from '@aws-sdk/client-dynamodb'
 import {
@@ -153,6 +154,32 @@ describe.skipIf(why)('a deployed Zeroplane', () => {
     await kubectl('1.36', 'delete deployment web')
     await eventually('no pods', async () => (await pods()).length === 0, 120_000)
   }, 500_000)
+
+  test('a second cluster is made by its object, has pods of its own, and leaves nothing', async () => {
+    const cluster = 'apiVersion: zeroplane.dev/v1alpha1\nkind: Cluster\nmetadata: {name: pr-1}\n'
+    expect(await kubectl('1.36', 'apply -f -', cluster)).toBe('cluster.zeroplane.dev/pr-1 created\n')
+    const inside = `--kubeconfig ${await target.writeKubeconfig('pr-1')}`
+    const pods = async (where: string) =>
+      (await kubectl('1.36', `${where} get pods -l app=same -o name`.trim())).trim().split('\n').filter(Boolean)
+    for (const where of ['', inside])
+      await kubectl('1.36', `${where} create deployment same --image=public.ecr.aws/docker/library/nginx:stable`.trim())
+    const ready = async (where: string) =>
+      (await kubectl('1.36', `${where} get deployment same -o jsonpath={.status.readyReplicas}`.trim())) === '1'
+    await eventually('its pod', () => ready(inside), 180_000)
+    await eventually('the pod of the other', () => ready(''), 180_000)
+    expect(await pods(inside)).not.toEqual(await pods(''))
+    expect(await kubectl('1.22', `${inside} get deployments -o name`)).toBe('deployment.apps/same\n')
+
+    await kubectl('1.36', 'delete cluster pr-1 --wait=false')
+    await eventually('it to be gone', async () => (await kubectl('1.36', 'get clusters -o name')) === '', 240_000)
+    expect(await ready('')).toBe(true)
+    const left: string[] = []
+    const table = { TableName: tableName(await target.outputs()), ConsistentRead: true }
+    for await (const { Items = [] } of paginateScan({ client: new DynamoDBClient(target.client()) }, table))
+      left.push(...Items.map(({ pk }) => pk!.S!).filter(pk => pk.startsWith('c/pr-1.')))
+    expect(left).toEqual([])
+    await kubectl('1.36', 'delete deployment same')
+  }, 600_000)
 
   test('work that is due within minutes comes through the delay queue: a CronJob has its Job, and the Job its pod', async () => {
     const jobs = async () => (await kubectl('1.36', 'get jobs -o name')).includes('job.batch/minutely-')

@@ -73,9 +73,10 @@ export class Target {
     return Object.fromEntries((Stacks?.[0]?.Outputs ?? []).map(o => [o.OutputKey!, o.OutputValue!]))
   }
 
-  /** Writes the kubeconfig as a user would, through the HTTPS front where the target has none. */
-  async writeKubeconfig(): Promise<void> {
-    const args = ['--stack', this.stack, '--output', this.kubeconfig]
+  /** Writes a cluster's kubeconfig as a user would, through the HTTPS front where the target has none. Answers its file. */
+  async writeKubeconfig(cluster = 'default'): Promise<string> {
+    const file = cluster === 'default' ? this.kubeconfig : `${this.kubeconfig}-${cluster}`
+    const args = ['--stack', this.stack, '--output', file, '--cluster', cluster]
     if (this.emulated && !this.#front) {
       const id = /https:\/\/([^.]+)\.lambda-url/.exec((await this.outputs()).Endpoint ?? '')?.[1]
       const { AWS_ENDPOINT_URL } = { ...process.env, ...this.#environment }
@@ -83,6 +84,7 @@ export class Target {
     }
     if (this.#front) args.push('--server', this.#front.url, '--certificate-authority', this.#front.ca)
     await this.script('kubeconfig.ts', ...args)
+    return file
   }
 
   /** Where the API answers over HTTPS, and the PEM of its certificate authority; only of an emulated target. */

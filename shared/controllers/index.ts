@@ -38,6 +38,7 @@ import { tokenCleaner } from './tokencleaner.ts'
 import { ttlController } from './ttl.ts'
 import { ttlAfterFinishedController } from './ttlafterfinished.ts'
 import type { Controller } from './types.ts'
+import { validatingAdmissionPolicyStatus } from './validatingadmissionpolicystatus.ts'
 import { volumeAttributesClassProtection } from './volumeattributesclassprotection.ts'
 import { pvcProtectionController, pvProtectionController } from './volumeprotection.ts'
 
@@ -86,6 +87,7 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
   tokenCleaner,
   ttlController,
   ttlAfterFinishedController,
+  validatingAdmissionPolicyStatus,
   volumeAttributesClassProtection,
 ]
 

@@ -94,6 +94,17 @@ describe('a rule', () => {
     expect(await update({ map: { k: 1 } })).toMatchObject({ code: 422 })
   })
 
+  it('compares objects, with what they were and with nothing', async () => {
+    const point = { type: 'object', properties: { x: { type: 'integer' }, y: { type: 'integer' } } }
+    const rules = rule('self.at == oldSelf.at && self != null')
+    const { code, body, create, update } = await kind({ type: 'object', properties: { at: point, name: text }, ...rules })
+    expect([code, body.message]).toEqual([201, undefined])
+    await create({ at: { x: 1, y: 2 }, name: 'a' })
+    expect(await update({ name: 'b' })).toMatchObject({ code: 200 })
+    expect(await update({ at: { y: 3 } })).toMatchObject({ code: 422 })
+    expect(await kind({ type: 'object', properties: { at: point, to: text }, ...rule('self.at == self.to') })).toMatchObject({ code: 422 })
+  })
+
   it('cannot reach what the schema does not name, whatever it is called', async () => {
     const { code } = await kind({ type: 'object', properties: { a: text }, ...rule("has(self.constructor) || self.a == 'x'") })
     expect(code).toBe(422)

@@ -32,6 +32,7 @@ function standard(unlistedVariablesAreDyn: boolean): Environment {
   ])
     register(environment)
   registerLiterals(environment, constructPatchType)
+  for (const type of ['google.protobuf.Timestamp', 'google.protobuf.Duration']) environment.registerOperator(`${type} == null`, () => false)
   return environment
 }
 

@@ -37,6 +37,17 @@ function membersOf(schema: JsonSchema, isResource: boolean): [name: string, sche
 
 const isResource = (schema: JsonSchema, isRoot: boolean) => isRoot || schema['x-kubernetes-embedded-resource'] === true
 
+/** Objects of one type can be compared, and with null; the interpreter would not let them. Answers the name. */
+export function declareType(environment: Environment, name: string, fields: Readonly<Record<string, string>>): string {
+  environment.registerType(name, { fields: { ...fields } })
+  environment.registerOperator(`${name} == ${name}`, isEqual)
+  environment.registerOperator(`${name} == null`, () => false)
+  return name
+}
+
+/** For the checker alone: values are maps when an expression runs. */
+const isEqual = (a: unknown, b: unknown): boolean => a === b
+
 /** Declares the schema's types to an environment and answers the name of the first. */
 export class TypeNames {
   readonly #environment: Environment
@@ -76,9 +87,7 @@ export class TypeNames {
       const escaped = escapeName(name)
       if (escaped !== undefined) fields[escaped] = this.of(one)
     }
-    const name = `Type${this.#count++}`
-    this.#environment.registerType(name, { fields })
-    return name
+    return declareType(this.#environment, `Type${this.#count++}`, fields)
   }
 }
 

@@ -1,4 +1,5 @@
 // Expressions of policies and webhooks, compiled when they are written.
+import { declareAdmission } from '../../apimachinery/cel/admission-types.ts'
 import { checkingEnvironment, withPatchTypes } from '../../apimachinery/cel/environment.ts'
 import { check } from '../../apimachinery/cel/expression.ts'
 import { typeText } from '../../apimachinery/cel/problems.ts'
@@ -7,13 +8,18 @@ import { type FieldError, invalid, required } from '../../apimachinery/field-err
 
 export type Environment = ReturnType<typeof checkingEnvironment>
 
-/** Of objects nothing is known beforehand. */
+const bases = new Map<boolean, Environment>()
+
+/** Of objects nothing is known beforehand, of the request itself all. One of its own, to declare variables in. */
 export function admissionEnvironment({ hasParams }: { readonly hasParams: boolean }): Environment {
-  const environment = checkingEnvironment()
-  for (const name of ['object', 'oldObject', 'request', 'namespaceObject']) environment.registerVariable(name, 'dyn')
-  environment.registerVariable('authorizer', 'Authorizer')
-  if (hasParams) environment.registerVariable('params', 'dyn')
-  return environment
+  let base = bases.get(hasParams)
+  if (base === undefined) {
+    base = checkingEnvironment()
+    for (const name of ['object', 'oldObject', ...(hasParams ? ['params'] : [])]) base.registerVariable(name, 'dyn')
+    declareAdmission(base)
+    bases.set(hasParams, base)
+  }
+  return base.clone()
 }
 
 /** `types`: one of which it must be. */

@@ -1,6 +1,8 @@
 // YAML bodies, read as sigs.k8s.io/yaml reads them: YAML 1.1's booleans (y, no, on ...), Go's numbers, no dates, keys become text.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseAllDocuments, type ScalarTag, stringify } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseAllDocuments, type ScalarTag } from 'yaml'
 import { DecodeError } from '../engines.ts'
+
+export { writeYaml } from './yaml-write.ts'
 
 export interface YamlText {
   readonly value: unknown
@@ -113,7 +115,3 @@ function keyText(key: unknown): string {
   if (typeof key === 'number' || typeof key === 'boolean') return String(key)
   throw new DecodeError(`error converting YAML to JSON: unsupported map key of type: ${key === null ? 'null' : 'map'}`)
 }
-
-/** Members in the order of their names, lists not indented: as people know it from kubectl. */
-export const writeYaml = (object: object): string =>
-  stringify(object, { version: '1.1', sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false, indentSeq: false })

@@ -27,7 +27,7 @@ const METADATA: JsonSchema = { type: 'object', properties: { name: { type: 'stri
 const TEXT: JsonSchema = { type: 'string' }
 
 /** The members that expressions may name. */
-function membersOf(schema: JsonSchema, isResource: boolean): [name: string, schema: JsonSchema][] {
+export function membersOf(schema: JsonSchema, isResource: boolean): [name: string, schema: JsonSchema][] {
   const members = Object.entries(schema.properties ?? {}).filter(
     ([name]) => !isResource || !['apiVersion', 'kind', 'metadata'].includes(name),
   )

@@ -1,4 +1,6 @@
 // Rules in CEL, when a definition is written: they are compiled with the types of the schema.
+import { estimateCost } from '../../apimachinery/cel/cost/estimate.ts'
+import { sizedType } from '../../apimachinery/cel/cost/sized-type.ts'
 import { checkingEnvironment } from '../../apimachinery/cel/environment.ts'
 import { check } from '../../apimachinery/cel/expression.ts'
 import { escapeName, TypeNames } from '../../apimachinery/cel/types.ts'
@@ -7,23 +9,35 @@ import { hasRules } from '../../apimachinery/custom/validate-value.ts'
 import { type FieldError, invalid, notSupported, required } from '../../apimachinery/field-error.ts'
 import { member } from '../../apimachinery/objects.ts'
 import type { JsonSchema } from '../../apimachinery/schema/structural.ts'
+import { type Cardinality, cardinalityBelow, RuleBudget } from './rule-budget.ts'
 
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired']
 
-/** `uncorrelated`: the list above whose items cannot be told to be the same as before. */
-export function ruleErrors(schema: JsonSchema, field: string, isRoot = true, uncorrelated?: string): FieldError[] {
+/** Where a schema stands. */
+interface Place {
+  readonly isRoot: boolean
+  /** The list above whose items cannot be told to be the same as before. */
+  readonly uncorrelated: string | undefined
+  readonly cardinality: Cardinality
+  readonly budget: RuleBudget
+}
+
+export function ruleErrors(root: JsonSchema, field: string): FieldError[] {
+  const budget = new RuleBudget()
+  const errors = errorsBelow(root, field, { isRoot: true, uncorrelated: undefined, cardinality: 1, budget })
+  return [...errors, ...budget.errors(field)]
+}
+
+function errorsBelow(schema: JsonSchema, field: string, place: Place): FieldError[] {
   if (!hasRules(schema)) return []
-  const errors = rulesOf(schema).flatMap((rule, i) =>
-    ownErrors(rule, schema, `${field}.x-kubernetes-validations[${i}]`, isRoot, uncorrelated),
-  )
+  const errors = rulesOf(schema).flatMap((rule, i) => ownErrors(rule, schema, `${field}.x-kubernetes-validations[${i}]`, place))
   const { properties, additionalProperties, items } = schema
-  for (const [name, one] of Object.entries(properties ?? {}))
-    errors.push(...ruleErrors(one, `${field}.properties[${name}]`, false, uncorrelated))
-  if (typeof additionalProperties === 'object')
-    errors.push(...ruleErrors(additionalProperties, `${field}.additionalProperties`, false, uncorrelated))
+  const below: Place = { ...place, isRoot: false, cardinality: cardinalityBelow(place.cardinality, schema) }
+  for (const [name, one] of Object.entries(properties ?? {})) errors.push(...errorsBelow(one, `${field}.properties[${name}]`, below))
+  if (typeof additionalProperties === 'object') errors.push(...errorsBelow(additionalProperties, `${field}.additionalProperties`, below))
   if (items !== undefined) {
     const isMap = schema['x-kubernetes-list-type'] === 'map'
-    errors.push(...ruleErrors(items, `${field}.items`, false, uncorrelated ?? (isMap ? undefined : field)))
+    errors.push(...errorsBelow(items, `${field}.items`, { ...below, uncorrelated: place.uncorrelated ?? (isMap ? undefined : field) }))
   }
   return errors
 }
@@ -38,7 +52,7 @@ const printed = ({ rule, message, messageExpression, reason, fieldPath, optional
   OptionalOldSelf: optionalOldSelf ?? null,
 })
 
-function ownErrors(rule: Rule, schema: JsonSchema, at: string, isRoot: boolean, uncorrelated: string | undefined): FieldError[] {
+function ownErrors(rule: Rule, schema: JsonSchema, at: string, place: Place): FieldError[] {
   const errors: FieldError[] = []
   const { message, messageExpression, reason, fieldPath, optionalOldSelf } = rule
   const text = rule.rule ?? ''
@@ -56,19 +70,19 @@ function ownErrors(rule: Rule, schema: JsonSchema, at: string, isRoot: boolean, 
   if (fieldPath !== undefined && fieldPath !== '' && !isPath(fieldPath, schema))
     errors.push(invalid(`${at}.fieldPath`, fieldPath, 'must be a valid path'))
   const isTransition = usesOldSelf(text)
-  if (isTransition && uncorrelated !== undefined) {
-    const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`
+  if (isTransition && place.uncorrelated !== undefined) {
+    const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelated}`
     errors.push(invalid(`${at}.rule`, text, why))
   }
   if (errors.length > 0) return errors
-  return compileErrors(rule, schema, at, isRoot, isTransition, optionalOldSelf === true)
+  return compileErrors(rule, schema, at, place, isTransition, optionalOldSelf === true)
 }
 
 function compileErrors(
   rule: Rule,
   schema: JsonSchema,
   at: string,
-  isRoot: boolean,
+  { isRoot, cardinality, budget }: Place,
   isTransition: boolean,
   isOptional: boolean,
 ): FieldError[] {
@@ -82,6 +96,9 @@ function compileErrors(
   if (isBroken) errors.push(invalid(`${at}.rule`, printed(rule), `compilation failed: ${checked.problem}`))
   else if (checked.type !== 'bool' && checked.type !== 'dyn')
     errors.push(invalid(`${at}.rule`, printed(rule), 'cel expression must evaluate to a bool'))
+  const sized = sizedType(schema, isRoot)
+  if (errors.length === 0 && sized !== undefined)
+    errors.push(...budget.rule(`${at}.rule`, estimateCost(rule.rule, environment, sized), sized, cardinality))
   // A rule that does not compile uses nothing.
   if (isOptional && (!isTransition || isBroken))
     errors.push(invalid(`${at}.optionalOldSelf`, true, 'may not be set if oldSelf is not used in rule'))
@@ -91,7 +108,8 @@ function compileErrors(
       errors.push(invalid(`${at}.messageExpression`, printed(rule), `messageExpression compilation failed: ${message.problem}`))
     } else if (message.type !== 'string' && message.type !== 'dyn') {
       errors.push(invalid(`${at}.messageExpression`, printed(rule), 'messageExpression must evaluate to a string'))
-    }
+    } else if (sized !== undefined)
+      errors.push(...budget.message(`${at}.messageExpression`, estimateCost(rule.messageExpression, environment, sized)))
   }
   return errors
 }

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
 import type { LambdaFunctionURLEvent } from 'aws-lambda'
+import { markDotSegments } from '../../shared/apimachinery/request/dot-segments.ts'
 
 export interface StreamedResponse {
   readonly statusCode: number
@@ -21,7 +22,7 @@ export function requestOf({
   isBase64Encoded,
   requestContext,
 }: LambdaFunctionURLEvent): Request {
-  const url = `https://${headers.host ?? 'localhost'}${rawPath}${rawQueryString === '' ? '' : `?${rawQueryString}`}`
+  const url = `https://${headers.host ?? 'localhost'}${markDotSegments(rawPath)}${rawQueryString === '' ? '' : `?${rawQueryString}`}`
   const { method } = requestContext.http
   const fields = new Headers()
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) fields.set(name, value)

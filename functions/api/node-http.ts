@@ -1,6 +1,7 @@
 // Node's HTTP server in front of a Request -> Response function, for scripts and tests.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import { markDotSegments } from '../../shared/apimachinery/request/dot-segments.ts'
 
 export function nodeListener(handle: (request: Request) => Promise<Response>): RequestListener {
   return (incoming, outgoing) => {
@@ -25,7 +26,7 @@ async function serve(handle: (request: Request) => Promise<Response>, incoming: 
     signal: controller.signal,
   }
   if (hasBody) Object.assign(init, { body: Readable.toWeb(incoming), duplex: 'half' })
-  const response = await handle(new Request(`http://${headers.get('host') ?? 'localhost'}${incoming.url ?? '/'}`, init))
+  const response = await handle(new Request(`http://${headers.get('host') ?? 'localhost'}${markDotSegments(incoming.url ?? '/')}`, init))
   const fields: Record<string, string | string[]> = {}
   for (const [name, value] of response.headers) fields[name] = name in fields ? [fields[name] as string, value].flat() : value
   const warnings = response.headers.get('warning')

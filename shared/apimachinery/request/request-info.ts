@@ -1,5 +1,6 @@
 // What a request is about, from its method and path alone (k8s.io/apiserver/pkg/endpoints/request). Authorization and routing read this.
 import { member } from '../objects.ts'
+import { unmarkDotSegments } from './dot-segments.ts'
 
 export interface RequestInfo {
   readonly isResource: boolean
@@ -27,7 +28,7 @@ const VERBS: Readonly<Record<string, string>> = { POST: 'create', GET: 'get', HE
 export function parseRequest(method: string, path: string, query: URLSearchParams): RequestInfo {
   const plain = (): RequestInfo => ({ ...none, path, verb: method.toLowerCase() })
   // Decoded before it is split, as upstream's router does: a name with an encoded slash is no name.
-  const segments = decode(path).split('/').slice(1)
+  const segments = unmarkDotSegments(decode(path)).split('/').slice(1)
   if (segments.at(-1) === '') segments.pop()
   const isCore = segments[0] === 'api'
   if ((!isCore && segments[0] !== 'apis') || segments.length < (isCore ? 3 : 4)) return plain()

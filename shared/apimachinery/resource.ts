@@ -44,6 +44,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   generation?: (object: T, old: T) => boolean
   /** Finalizers need no domain of their own in their names. */
   readonly plainFinalizers?: boolean
+  /** What the kind's own rules look at in metadata of an update, besides what is looked at for every kind. Default: what changed. */
+  readonly metadataOnUpdate?: 'change' | 'whole' | 'both' | 'none'
   /** PUT (and apply is always able to) creates what is absent. */
   readonly allowCreateOnUpdate?: boolean
   /** PUT without resourceVersion overwrites whatever is there. Default true. */
@@ -69,6 +71,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   warnings?(object: T, old: T | undefined, context: RequestContext): readonly string[]
   /** Takes what must be taken before the object can be stored (cluster IPs, node ports). Never called with a dry run's side effects: look at context.dryRun. */
   begin?(object: T, old: T | undefined, context: RequestContext): Promise<Begun | undefined>
+  /** Before a request for the kind is answered: makes what every cluster has of it, unless it is there. Keeps in mind that it did. */
+  firstObjects?(context: RequestContext): Promise<void>
   /** After the object is gone from the store: gives back what begin took. */
   afterDelete?(object: T, context: RequestContext): Promise<void>
   /** Shapes what readers see, in place, on a copy (events without a count ...). */
@@ -114,7 +118,7 @@ export interface VersionDefinition {
   /** What is otherwise in this version than in the definition (custom resources: columns, subresources, validation ...). */
   readonly own?: Partial<ResourceDefinition>
   /** Defaults that the schema does not say, in place; the object is of this version. Run after the schema's own. */
-  defaults?(object: KubeObject): void
+  defaults?(object: KubeObject, emptied?: ReadonlyMap<string, string>): void
   /** Warning on every use, e.g. "extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment". */
   readonly deprecation?: string
   /** To the storage version and back. Absent for the storage version; apiVersion and kind are set by the core. May change and answer its argument. */
@@ -192,6 +196,8 @@ export interface Action {
   readonly verbs: readonly string[]
   /** The path goes on after the subresource (proxy/some/path). */
   readonly anyPath?: boolean
+  /** The answer is the object that was sent, owned by its sender. */
+  readonly answersBody?: boolean
   /** Schema of the object that POST takes, with which it is decoded: e.g. "io.k8s.api.policy.v1.Eviction". */
   readonly accepts?: readonly AcceptedBody[]
   /** POST with an object. The answer is sent with 201. */
@@ -202,6 +208,8 @@ export interface Action {
 
 export interface AcceptedBody extends GroupVersionKind {
   readonly schema: string
+  /** In place. */
+  defaults?(body: KubeObject): void
 }
 
 export interface ActionCall {

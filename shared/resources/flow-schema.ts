@@ -1,5 +1,6 @@
 import type { FlowSchema } from '../api/flowcontrol/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import { firstObjects, settleSchema } from './flow-control/lazy.ts'
 import { columns, NONE, since } from './printers/text.ts'
 import { apartFromStatus, specChanged } from './strategy.ts'
 
@@ -20,7 +21,9 @@ export default defineResource<FlowSchema>({
       },
     },
   ],
+  firstObjects,
   ...apartFromStatus,
+  begin: async (schema, _, context) => ({ commit: () => settleSchema(schema.metadata.name ?? '', context) }),
   generation: specChanged,
   parts: { status: {} },
   columns: columns('Name, PriorityLevel, MatchingPrecedence, DistinguisherMethod, Age, MissingPL'),

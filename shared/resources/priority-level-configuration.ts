@@ -1,5 +1,6 @@
 import type { PriorityLevelConfiguration } from '../api/flowcontrol/v1.ts'
 import { defineResource } from '../apimachinery/resource.ts'
+import { firstObjects, settleSchemasOf } from './flow-control/lazy.ts'
 import { columns, NONE, since } from './printers/text.ts'
 import { apartFromStatus, specChanged } from './strategy.ts'
 
@@ -31,7 +32,10 @@ export default defineResource<PriorityLevelConfiguration>({
       },
     },
   ],
+  firstObjects,
   ...apartFromStatus,
+  begin: async (level, old, context) => (old ? undefined : { commit: () => settleSchemasOf(level.metadata.name ?? '', context) }),
+  afterDelete: (level, context) => settleSchemasOf(level.metadata.name ?? '', context),
   generation: specChanged,
   parts: { status: {} },
   columns: columns('Name, Type, NominalConcurrencyShares, Queues, HandSize, QueueLengthLimit, Age'),

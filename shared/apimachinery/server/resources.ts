@@ -26,6 +26,7 @@ export async function handleResource(asked: ResourceRequest, endpoint: Endpoint)
     throw status.unknownPath()
   }
   if (definition.custom && isNoWrite(call, definition.namespaced)) return answerText(responder, 404, '404 page not found\n')
+  if (definition.firstObjects !== undefined) await definition.firstObjects(contextOf(call))
   const target: Target = { endpoint, namespace, name: info.named ? info.name : '' }
   if (definition.custom && call.request.method === 'PATCH') customPatchType(call.request.headers.get('content-type'))
   if (info.subresource !== '') return handleSubresource(call, target)

@@ -11,7 +11,7 @@ import type { GroupResource, KubeObject } from './types.ts'
 import { createObject } from './verbs/create.ts'
 import { deleteObject } from './verbs/delete.ts'
 import { patchObject } from './verbs/patch.ts'
-import { patchScale, type Scale, scaleOf, updateScale } from './verbs/scale.ts'
+import type { Scale } from './verbs/scale.ts'
 import { updateObject } from './verbs/update.ts'
 
 /** Names the writer in managed fields. Default: the user's name. */
@@ -71,6 +71,7 @@ class InProcessClient implements Client {
     if (patch.subresource !== 'scale' || scale === undefined) {
       return (await patchObject(machinery, target, patch.subresource, parsed, context)).object as T
     }
+    const { patchScale, scaleOf } = await import('./verbs/scale.ts')
     return scaleOf((await patchScale(machinery, target, scale, parsed, context)).object, scale) as KubeObject as T
   }
 
@@ -98,7 +99,9 @@ class InProcessClient implements Client {
     const stored = await this.#machinery().store.get(resource, keyOf(target))
     if (stored === undefined) throw status.notFound(resource, name)
     const { scale } = target.endpoint.definition
-    return (subresource === 'scale' && scale !== undefined ? scaleOf(stored.object, scale) : stored.object) as KubeObject as T
+    if (subresource !== 'scale' || scale === undefined) return stored.object as T
+    const { scaleOf } = await import('./verbs/scale.ts')
+    return scaleOf(stored.object, scale) as KubeObject as T
   }
 
   async updatePart<T extends KubeObject>(resource: GroupResource, subresource: string, object: KubeObject): Promise<T> {
@@ -106,6 +109,7 @@ class InProcessClient implements Client {
     const { scale } = target.endpoint.definition
     if (subresource !== 'scale' || scale === undefined)
       return this.#put(resource, object, subresource, {}) as Promise<KubeObject> as Promise<T>
+    const { scaleOf, updateScale } = await import('./verbs/scale.ts')
     const request = { retries: 0, desired: () => clone(object) as Scale }
     return scaleOf((await updateScale(this.#machinery(), target, scale, request, this.#context({}))).object, scale) as KubeObject as T
   }

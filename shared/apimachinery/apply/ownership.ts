@@ -1,5 +1,5 @@
 // What a change does to everybody's ownership.
-import type { ApplyConflict } from '../engines.ts'
+import { type ApplyConflict, DecodeError } from '../engines.ts'
 import type { StructSchema } from '../schema/types.ts'
 import type { KubeObject } from '../types.ts'
 import { type Comparison, compare } from './compare.ts'
@@ -71,7 +71,7 @@ export function giveUp(
   return conflicts
 }
 
-/** Comparisons of the same two objects in other versions, made once each. */
+/** Comparisons of the same two objects in other versions, made once each. @throws DecodeError where a version cannot show them */
 export function comparisons(
   before: KubeObject,
   after: KubeObject,
@@ -80,9 +80,17 @@ export function comparisons(
 ): (apiVersion: string) => Comparison | undefined {
   const known = new Map<string, Comparison | undefined>()
   return apiVersion => {
+    const converted = (which: string, object: KubeObject) => {
+      try {
+        return convert?.(object, apiVersion)
+      } catch (error) {
+        if (error instanceof DecodeError) throw new DecodeError(`failed to convert ${which} object: ${error.message}`)
+        throw error
+      }
+    }
     if (!known.has(apiVersion)) {
-      const was = convert?.(before, apiVersion)
-      const is = convert?.(after, apiVersion)
+      const was = converted('old', before)
+      const is = converted('new', after)
       known.set(apiVersion, was && is ? without(compare(was.object, is.object, is.schema), reset) : undefined)
     }
     return known.get(apiVersion)

@@ -1,7 +1,7 @@
 // Managed fields of every write that is no apply.
 
 import { fillZeros } from '../codec/zero.ts'
-import type { ManagedFieldsOptions } from '../engines.ts'
+import { DecodeError, type ManagedFieldsOptions } from '../engines.ts'
 import { schemaOf } from '../schema/schemas.ts'
 import type { StructSchema } from '../schema/types.ts'
 import type { KubeObject } from '../types.ts'
@@ -29,8 +29,18 @@ export function trackUpdate(object: KubeObject, old: KubeObject | undefined, opt
   const managers = managersFor(object, old, options)
   delete object.metadata.managedFields
   // An object that was created without being tracked stays so until somebody applies.
-  if (managers.size > 0 || old === undefined) recordUpdate(managers, old, object, options)
+  if (managers.size > 0 || old === undefined) recordOrForget(managers, old, object, options)
   setManagedFields(object, managers)
+}
+
+/** Where the object cannot be seen as an owner sees it, nobody is left who owns anything. */
+function recordOrForget(managers: MutableManagers, old: KubeObject | undefined, object: KubeObject, options: ManagedFieldsOptions): void {
+  try {
+    recordUpdate(managers, old, object, options)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    managers.clear()
+  }
 }
 
 export function setManagedFields(object: KubeObject, managers: MutableManagers): void {

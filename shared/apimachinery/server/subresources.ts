@@ -1,23 +1,17 @@
 // Requests for subresources: parts of an object, its scale, and actions upon it.
 import type { RequestContext } from '../context.ts'
 import type { Machinery, Target } from '../machinery.ts'
-import { clone, member } from '../objects.ts'
+import { member } from '../objects.ts'
 import type { Endpoint } from '../registry.ts'
 import { bodyFormat, checkAccept, negotiate, patchType } from '../request/negotiation.ts'
 import { parseWriteOptions } from '../request/options.ts'
 import type { Action } from '../resource.ts'
-import { answerObject, answerPlain, headersOf, type Responder } from '../response/respond.ts'
-import { findSchema } from '../schema/schemas.ts'
+import { answerPlain, headersOf, type Responder } from '../response/respond.ts'
 import * as status from '../status-error.ts'
 import type { KubeObject } from '../types.ts'
-import { checkNamespace } from '../verbs/create.ts'
 import { decodeBody, type Expected, expectedOf } from '../verbs/decode.ts'
-import { getObject } from '../verbs/list.ts'
-import { parsePatch } from '../verbs/patch.ts'
-import { patchScale, SCALE, SCALE_ENDPOINT, type Scale, scaleOf, updateScale } from '../verbs/scale.ts'
-import { checkName } from '../verbs/update.ts'
 import { readBody } from './body.ts'
-import { contextOf, type ResourceRequest, TRANSFORMS, userAgent } from './call.ts'
+import { contextOf, type ResourceRequest, userAgent } from './call.ts'
 import { answerGet, answerPatch, answerUpdate } from './single.ts'
 
 const METHODS: Readonly<Record<string, string>> = { create: 'POST', get: 'GET', update: 'PUT', patch: 'PATCH', delete: 'DELETE' }
@@ -44,7 +38,10 @@ export async function handleSubresource(call: ResourceRequest, target: Target): 
   if (!verbs.includes(info.verb) || member(METHODS, info.verb) !== request.method) throw status.badMethod()
   if (request.method === 'PATCH') patchType(request.headers.get('content-type'))
   checkAccept(request)
-  if (part === undefined) return handleScale(call, target)
+  if (part === undefined) {
+    const { handleScale } = await import('./scale.ts')
+    return handleScale(call, target)
+  }
   if (info.verb === 'get') return answerGet(call, target)
   return info.verb === 'update' ? answerUpdate(call, target, subresource) : answerPatch(call, target, subresource)
 }
@@ -60,37 +57,6 @@ function checkCustom({ info, request }: ResourceRequest, { endpoint, name }: Tar
 }
 
 const VERBS: Readonly<Record<string, string>> = { POST: 'create', DELETE: 'delete' }
-
-async function handleScale(call: ResourceRequest, target: Target): Promise<Response> {
-  const { machinery, request, query, responder } = call
-  const strategy = target.endpoint.definition.scale
-  if (strategy === undefined) throw status.unknownPath()
-  const negotiated = negotiate(request, query, TRANSFORMS)
-  const answer = (parent: KubeObject) => answerObject(responder, negotiated, 200, scaleOf(parent, strategy), SCALE_ENDPOINT)
-  if (request.method === 'GET') return answer(await getObject(machinery, target))
-  if (request.method === 'PUT') {
-    const format = bodyFormat(request.headers.get('content-type'))
-    const body = await readBody(request)
-    const context = contextOf(call, parseWriteOptions('UpdateOptions', query, userAgent(request)))
-    const scale = decodeBody(machinery.engines, body, format, scaleBody(target.endpoint), context) as Scale
-    checkName(scale, target)
-    checkNamespace(scale, target)
-    return answer((await updateScale(machinery, target, strategy, { retries: 0, desired: () => clone(scale) }, context)).object)
-  }
-  const type = patchType(request.headers.get('content-type'))
-  const body = await readBody(request)
-  const options = parseWriteOptions('PatchOptions', query, userAgent(request), type === 'apply')
-  const context = contextOf(call, options)
-  const parsed = parsePatch(machinery.engines, type, body, options.force ?? false)
-  return answer((await patchScale(machinery, target, strategy, parsed, context)).object)
-}
-
-/** Clients of versions that had a Scale of their own send that one; they are answered in the one that discovery tells of. */
-function scaleBody({ group, version, storage, apiVersion }: Endpoint): Expected {
-  const schema = `io.k8s.api.${group}.${version.version}.Scale`
-  if (version === storage || findSchema(schema) === undefined) return SCALE
-  return { ...SCALE, alternatives: [{ apiVersion, kind: SCALE.kind, schema }] }
-}
 
 async function handleAction(call: ResourceRequest, target: Target, action: Action): Promise<Response> {
   const { request, query, info, machinery, responder } = call
@@ -151,6 +117,13 @@ export async function actOn(
     name: target.name,
     object: body,
     context,
+  }
+  if (action.answersBody) {
+    const [{ schema, defaults } = { schema: '' }] = action.accepts ?? []
+    defaults?.(body)
+    const { fieldManager: manager, now } = context
+    const { apiVersion } = body
+    machinery.engines.trackUpdate(body, undefined, { manager, apiVersion, schema, subresource, now, resetFields: [] })
   }
   await machinery.admission.mutate(attributes)
   await machinery.admission.validate(attributes)

@@ -4,15 +4,15 @@ import type { ManagedFieldsOptions } from '../engines.ts'
 import { type FieldError, invalid } from '../field-error.ts'
 import type { Machinery, Target } from '../machinery.ts'
 import { toVersion } from '../machinery.ts'
-import { clone } from '../objects.ts'
+import { clone, dig } from '../objects.ts'
 import type { Endpoint } from '../registry.ts'
 import type { Column, ScaleStrategy, VersionDefinition } from '../resource.ts'
 import { age } from '../response/age.ts'
 import * as status from '../status-error.ts'
-import type { KubeObject } from '../types.ts'
+import { groupVersion, type KubeObject } from '../types.ts'
 import { checkNamespace } from './create.ts'
 import { applied, checkConfiguration, type Patch, patched } from './patch.ts'
-import { ownersOfParent, ownersOfScale } from './scale-owners.ts'
+import { ownersOfParent, ownersOfScale, type ReplicasPaths } from './scale-owners.ts'
 import { checkName, type Updated, updateObject } from './update.ts'
 
 const RETRIES = 5
@@ -72,6 +72,36 @@ export const SCALE_ENDPOINT: Endpoint = {
   collection: { group: 'autoscaling', resource: 'scales' },
 }
 
+/** Of a custom resource: made from the Scale's members as any custom columns are, so that no replicas are no number. */
+export const CUSTOM_SCALE_ENDPOINT: Endpoint = {
+  ...SCALE_ENDPOINT,
+  definition: {
+    ...SCALE_ENDPOINT.definition,
+    columns: columns.map(column =>
+      column.name === 'Name' ? { ...column, format: 'name' } : column.name === 'Age' ? { ...column, type: 'date' } : column,
+    ),
+    cells: (object, now) => {
+      const { metadata, spec, status: counted } = object as Scale
+      return [metadata.name, spec.replicas ?? null, counted.replicas, age(metadata.creationTimestamp, now)]
+    },
+  },
+}
+
+/** What a custom resource without a number counts as having, until somebody says one. */
+const NO_NUMBER = -(2 ** 31)
+
+/** The view to change: it is there although the number may not be. */
+function currentScale(parent: KubeObject, strategy: ScaleStrategy): Scale {
+  if (strategy.path === undefined || dig(parent, strategy.path) !== undefined) return scaleOf(parent, strategy)
+  return scaleOf(parent, { ...strategy, specReplicas: () => NO_NUMBER })
+}
+
+/** @throws StatusError 400 where there was no number, and is none now */
+function checkNumber({ spec }: Scale, { path }: ScaleStrategy): void {
+  if (spec?.replicas === NO_NUMBER && path !== undefined)
+    throw status.badRequest(`the spec replicas field ${JSON.stringify(`.${path.join('.')}`)} cannot be empty`)
+}
+
 /** PATCH of the view, an apply included. @throws StatusError */
 export async function patchScale(
   machinery: Machinery,
@@ -118,7 +148,9 @@ async function applyScale(
       desired: current => {
         const parent = current as KubeObject
         const configuration = checkConfiguration(patch, SCALE, context)
-        return withScale(parent, applied(machinery.engines, ownedScale(parent, strategy), configuration, options), target, strategy)
+        const scale = applied(machinery.engines, ownedScale(parent, target, strategy), configuration, options) as Scale
+        checkNumber(scale, strategy)
+        return withScale(parent, scale, target, strategy)
       },
     },
     context,
@@ -145,7 +177,8 @@ export async function updateScale(
       admitted: object => scaleOf(object, strategy),
       desired: async current => {
         const parent = current as KubeObject
-        const scale = await request.desired(scaleOf(parent, strategy))
+        const scale = await request.desired(currentScale(parent, strategy))
+        checkNumber(scale, strategy)
         const errors = validateScale(scale)
         if (errors.length > 0 && target.endpoint.definition.custom) throw customInvalid(scale, target, strategy)
         if (errors.length > 0) throw status.invalid('autoscaling', 'Scale', target.name, errors)
@@ -156,7 +189,7 @@ export async function updateScale(
             `Precondition failed: UID in precondition: ${scale.metadata.uid}, UID in object meta: ${parent.metadata.uid}`,
           )
         }
-        machinery.engines.trackUpdate(scale, ownedScale(parent, strategy), managedFieldsOptions(context))
+        machinery.engines.trackUpdate(scale, ownedScale(parent, target, strategy), managedFieldsOptions(context))
         return withScale(parent, scale, target, strategy)
       },
     },
@@ -174,19 +207,30 @@ const managedFieldsOptions = (context: RequestContext): ManagedFieldsOptions => 
 })
 
 /** The view with those who own the parent's number as its owners. */
-function ownedScale(parent: KubeObject, strategy: ScaleStrategy): Scale {
-  const scale = scaleOf(parent, strategy)
-  scale.metadata.managedFields = ownersOfScale(parent.metadata.managedFields ?? [])
+function ownedScale(parent: KubeObject, target: Target, strategy: ScaleStrategy): Scale {
+  const scale = currentScale(parent, strategy)
+  scale.metadata.managedFields = ownersOfScale(parent.metadata.managedFields, replicasPaths(target.endpoint))
   return scale
 }
 
+const DEFAULT_PATH = ['spec', 'replicas'] as const
+
+/** Versions of a custom kind have their numbers where each says, built-in kinds all in one place. */
+const replicasPaths =
+  ({ definition }: Endpoint): ReplicasPaths =>
+  apiVersion => {
+    if (!definition.custom) return DEFAULT_PATH
+    const version = definition.versions.find(({ group = definition.group, version }) => groupVersion(group, version) === apiVersion)
+    return version === undefined ? undefined : (version.own?.scale?.path ?? null)
+  }
+
 /** A copy of the parent in the endpoint's version, with number, owners and expected revision of the Scale. */
 function withScale(parent: KubeObject, scale: KubeObject, { endpoint }: Target, strategy: ScaleStrategy): KubeObject {
-  const { resourceVersion, managedFields = [] } = scale.metadata
+  const { resourceVersion, managedFields } = scale.metadata
   const object = clone(toVersion(parent, endpoint))
   strategy.setReplicas(object, (scale as Scale).spec?.replicas ?? 0)
   object.metadata.resourceVersion = resourceVersion
-  object.metadata.managedFields = ownersOfParent(object.metadata.managedFields ?? [], managedFields, endpoint.apiVersion)
+  object.metadata.managedFields = ownersOfParent(object.metadata.managedFields, managedFields, endpoint.apiVersion, replicasPaths(endpoint))
   return object
 }
 

@@ -3,7 +3,7 @@ import type { Endpoint, Registry } from '../registry.ts'
 import { findKind, findSchema } from '../schema/schemas.ts'
 import { Definitions, type GroupVersionKindText, type Json } from './definitions.ts'
 import type { Descriptions } from './descriptions.ts'
-import { BODY_TYPES, listSchema, type Operation, type QueryParameter, type Route, routesOf } from './operations.ts'
+import { BODY_TYPES, listSchema, type Operation, type QueryParameter, type Route, routesOf, sharedQuery } from './operations.ts'
 
 const TITLE = 'Kubernetes'
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1'
@@ -134,20 +134,21 @@ export function documentV3(root: string, { registry, descriptions, version }: Do
   }
 }
 
-function pathV3({ parameters, operations }: Route, tag: string, definitions: Definitions): Json {
+function pathV3(route: Route, tag: string, definitions: Definitions): Json {
+  const { shared, operations } = sharedQuery(route)
+  const parameters = [
+    ...route.parameters.map(({ name, description }) => ({
+      name,
+      in: 'path',
+      description,
+      required: true,
+      schema: { type: 'string', uniqueItems: true },
+    })),
+    ...shared.map(parameterV3),
+  ]
   return {
     ...Object.fromEntries(operations.map(operation => [operation.method, operationV3(operation, tag, definitions)])),
-    ...(parameters.length === 0
-      ? {}
-      : {
-          parameters: parameters.map(({ name, description }) => ({
-            name,
-            in: 'path',
-            description,
-            required: true,
-            schema: { type: 'string', uniqueItems: true },
-          })),
-        }),
+    ...(parameters.length === 0 ? {} : { parameters }),
   }
 }
 
@@ -209,23 +210,26 @@ export function documentV2({ registry, descriptions, version }: DocumentOptions)
   }
 }
 
-function pathV2({ parameters, operations }: Route, tag: string, definitions: Definitions): Json {
+function pathV2(route: Route, tag: string, definitions: Definitions): Json {
+  const { shared, operations } = sharedQuery(route)
+  const parameters = [
+    ...route.parameters.map(({ name, description }) => ({
+      uniqueItems: true,
+      type: 'string',
+      description,
+      name,
+      in: 'path',
+      required: true,
+    })),
+    ...shared.map(parameterV2),
+  ]
   return {
     ...Object.fromEntries(operations.map(operation => [operation.method, operationV2(operation, tag, definitions)])),
-    ...(parameters.length === 0
-      ? {}
-      : {
-          parameters: parameters.map(({ name, description }) => ({
-            uniqueItems: true,
-            type: 'string',
-            description,
-            name,
-            in: 'path',
-            required: true,
-          })),
-        }),
+    ...(parameters.length === 0 ? {} : { parameters }),
   }
 }
+
+const parameterV2 = ({ name, description, type }: QueryParameter) => ({ uniqueItems: true, type, description, name, in: 'query' })
 
 function operationV2(operation: Operation, tag: string, definitions: Definitions): Json {
   const { id, description, query, body, answer, codes } = operation
@@ -241,7 +245,7 @@ function operationV2(operation: Operation, tag: string, definitions: Definitions
       ...(body === undefined
         ? []
         : [{ name: 'body', in: 'body', ...(body.required ? { required: true } : {}), schema: definitions.reference(body.schema) }]),
-      ...query.map(({ name, description: about, type }) => ({ uniqueItems: true, type, description: about, name, in: 'query' })),
+      ...query.map(parameterV2),
     ],
     responses: {
       ...Object.fromEntries(codes.map(code => [code, { description: CODES[code], schema }])),

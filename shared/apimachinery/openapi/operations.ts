@@ -35,6 +35,18 @@ export interface QueryParameter extends PathParameter {
   readonly type: 'string' | 'integer' | 'boolean'
 }
 
+/** What all operations of a path take is said once, for the path. */
+export function sharedQuery({ operations }: Route): {
+  readonly shared: readonly QueryParameter[]
+  readonly operations: readonly Operation[]
+} {
+  const [first, ...others] = operations
+  const has = ({ query }: Operation, name: string) => query.some(parameter => parameter.name === name)
+  const shared = (first?.query ?? []).filter(({ name }) => others.every(operation => has(operation, name)))
+  const own = (query: readonly QueryParameter[]) => query.filter(({ name }) => !shared.some(parameter => parameter.name === name))
+  return { shared, operations: operations.map(operation => ({ ...operation, query: own(operation.query) })) }
+}
+
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1'
 export const BODY_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'] as const
 const PATCH_TYPES = ['application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json'] as const

@@ -4,6 +4,7 @@ import { defaultIngressClass } from './default-class.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { defaultTolerationSeconds, taintNodesByCondition } from './node-taints.ts'
+import { podResize } from './pod-resize.ts'
 import { podSecurity } from './pod-security/index.ts'
 import { priority } from './priority.ts'
 import { resourceQuota } from './resource-quota.ts'
@@ -27,6 +28,7 @@ const BUILT_IN: readonly AdmissionPlugin[] = [
   defaultStorageClass,
   storageObjectInUseProtection,
   persistentVolumeClaimResize,
+  podResize,
   runtimeClass,
   defaultIngressClass,
 ]

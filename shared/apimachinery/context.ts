@@ -30,6 +30,8 @@ export interface RequestContext {
   readonly read: Reader
   /** Writes with the server's own rights (all defaults, validation and admission apply), e.g. for addresses that a Service takes. */
   readonly client: Client
+  /** Maps and lists that the body has empty, by path: see Decoded. Messages print them so, and not as null. */
+  readonly emptied?: Map<string, string>
   /** Adds a Warning header to the answer; kubectl prints it. */
   warn(text: string): void
 }

@@ -13,6 +13,8 @@ export interface Parsed {
   readonly duplicates: readonly string[]
   /** Where each path stands in the document; only when something stands twice. */
   readonly order?: ReadonlyMap<string, number> | undefined
+  /** By path (".spec.ports[0].port"), the text of numbers that are whole and not written so: Go reads 8.1e1 as no integer. */
+  readonly literals?: ReadonlyMap<string, string> | undefined
   /** What a patch made of an object: there is no document whose order would count, so that unknown fields are reported by name. */
   readonly patched?: boolean
 }
@@ -24,6 +26,8 @@ export interface Decoded {
   readonly unknown: readonly string[]
   /** Warnings about values, e.g. fractional bytes in a quantity. */
   readonly warnings: readonly string[]
+  /** Where maps and lists were sent that are empty, by path ("spec.template.metadata.labels"): "{}" or "[]". They are left out. */
+  readonly emptied?: ReadonlyMap<string, string>
 }
 
 /** A body that cannot be read at all. The message is upstream's (Go's JSON, YAML or protobuf decoder). */

@@ -42,6 +42,15 @@ export function quote(text: string): string {
     })
 }
 
+/** The same errors, with what the client sent empty printed as it was sent: kinds' rules cannot tell it from what is absent. */
+export function printedAsSent(errors: readonly FieldError[], emptied: ReadonlyMap<string, string> | undefined): readonly FieldError[] {
+  if (emptied === undefined || emptied.size === 0) return errors
+  return errors.map(error => {
+    const sent = emptied.get(error.field)
+    return sent === undefined ? error : { ...error, message: error.message.replace(/^(Invalid value: )null(?=: |$)/, `$1${sent}`) }
+  })
+}
+
 const join = (head: string, detail: string) => (detail === '' ? head : `${head}: ${detail}`)
 
 export const invalid = (field: string, value: unknown, detail: string): FieldError => ({

@@ -5,8 +5,10 @@ import type { AdmissionChain } from './admission.ts'
 import type { Client } from './client.ts'
 import type { Reader, RequestContext } from './context.ts'
 import type { Engines } from './engines.ts'
+import { isPathSegmentName } from './names.ts'
 import { clone } from './objects.ts'
 import type { Endpoint, Registry } from './registry.ts'
+import { badRequest } from './status-error.ts'
 import { type GroupResource, groupVersion, type KubeObject, objectKey } from './types.ts'
 
 export interface Machinery {
@@ -40,7 +42,12 @@ export interface Target {
   readonly name: string
 }
 
-export const keyOf = ({ namespace, name }: Target) => objectKey(namespace, name)
+/** @throws StatusError 400 for what can be no name, whatever the kind */
+export function keyOf({ namespace, name }: Target): string {
+  const wrong = isPathSegmentName(name)
+  if (wrong.length > 0) throw badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${wrong.join(';')}`)
+  return objectKey(namespace, name)
+}
 
 /** The object in the endpoint's version. The argument is not changed; the answer may be the argument itself. */
 export function toVersion(object: KubeObject, { version, storage, definition, apiVersion, kind }: Endpoint): KubeObject {

@@ -68,7 +68,28 @@ export function validateMetadata(metadata: ObjectMeta, definition: ResourceDefin
   return errors
 }
 
-export function validateMetadataUpdate(metadata: ObjectMeta, old: ObjectMeta): FieldError[] {
+/**
+ * Upstream looks at metadata as a whole, then at what changed, for every kind; and once more in the kind's own rules, as far as each
+ * kind does. Every cause is listed as often as it is found.
+ */
+export function validateMetadataOfUpdate(
+  metadata: ObjectMeta,
+  old: ObjectMeta,
+  { plainFinalizers = false, metadataOnUpdate = 'change' }: ResourceDefinition,
+  isPart: boolean,
+): FieldError[] {
+  const { finalizers = [] } = metadata
+  const change = () => validateMetadataUpdate(metadata, old)
+  const whole = () => [...commonErrors(metadata), ...finalizerErrors(finalizers)]
+  const names = () => (plainFinalizers ? [] : standardFinalizerErrors(finalizers))
+  const errors = [...whole(), ...change()]
+  const own = isPart && metadataOnUpdate !== 'none' ? 'change' : metadataOnUpdate
+  if (own === 'change' || own === 'both') errors.push(...change(), ...names())
+  if (own === 'whole' || own === 'both') errors.push(...whole(), ...names())
+  return errors
+}
+
+function validateMetadataUpdate(metadata: ObjectMeta, old: ObjectMeta): FieldError[] {
   const errors: FieldError[] = []
   if (old.deletionTimestamp !== undefined) {
     const added = (metadata.finalizers ?? []).filter(finalizer => !old.finalizers?.includes(finalizer))
@@ -180,6 +201,24 @@ const ORDER = [
   'finalizers',
   'managedFields',
 ] as const
+
+const MAPS = ['labels', 'annotations', 'managedFields'] as const
+
+/** The same, with maps by name as Go prints them: for messages that show metadata. */
+export function printedMetadata(metadata: ObjectMeta): ObjectMeta {
+  const shown = { ...ordered(metadata) } as Record<string, unknown>
+  for (const name of MAPS) if (shown[name] !== undefined) shown[name] = byName(shown[name], name === 'managedFields')
+  return shown as unknown as ObjectMeta
+}
+
+/** Entries of managed fields are structs: only what they hold is a map. */
+function byName(value: unknown, isStruct: boolean): unknown {
+  if (Array.isArray(value)) return value.map(item => byName(item, isStruct))
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value)
+  if (!isStruct) members.sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(members.map(([name, one]) => [name, byName(one, false)]))
+}
 
 /** The members in the order in which upstream writes them, for people who read JSON. */
 export function ordered(metadata: ObjectMeta): ObjectMeta {

@@ -10,6 +10,7 @@ import type {
 } from '../api/authorization/v1.ts'
 import type { UserInfo } from '../apimachinery/context.ts'
 import { type FieldError, invalid } from '../apimachinery/field-error.ts'
+import { printedMetadata } from '../apimachinery/metadata.ts'
 import { formatTime } from '../apimachinery/objects.ts'
 import { defineResource, type ResourceDefinition } from '../apimachinery/resource.ts'
 import { badRequest, invalid as invalidObject } from '../apimachinery/status-error.ts'
@@ -163,7 +164,7 @@ function subjectErrors({ user = '', groups = [] }: SubjectSpec): FieldError[] {
 /** A question has no name and no labels. */
 function metadataErrors({ metadata }: KubeObject): FieldError[] {
   const { namespace: _, managedFields: __, ...rest } = metadata
-  return Object.keys(rest).length === 0 ? [] : [invalid('metadata', metadata, 'must be empty')]
+  return Object.keys(rest).length === 0 ? [] : [invalid('metadata', printedMetadata(metadata), 'must be empty')]
 }
 
 function localErrors({ metadata, spec }: LocalSubjectAccessReview): FieldError[] {

@@ -4,6 +4,8 @@ import type { Store } from '../store/types.ts'
 import type { ServiceAccountTokens } from './service-account-tokens.ts'
 import type { TokenRequestBody } from './token-request.ts'
 
+export const DEFAULT_SECONDS = 3600
+
 export const TOKEN_REQUEST = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } as const
 
 export function tokenAction(store: Store, now: () => number): Action {
@@ -18,12 +20,19 @@ export function tokenAction(store: Store, now: () => number): Action {
   return {
     kind: TOKEN_REQUEST,
     verbs: ['create'],
-    accepts: [{ ...TOKEN_REQUEST, schema: 'io.k8s.api.authentication.v1.TokenRequest' }],
+    answersBody: true,
+    accepts: [{ ...TOKEN_REQUEST, schema: 'io.k8s.api.authentication.v1.TokenRequest', defaults: setLifetime }],
     async create(call, body, context) {
       const [{ issueToken }, issuer] = await Promise.all([import('./token-request.ts'), load()])
       return issueToken(issuer, call, body as TokenRequestBody, context)
     },
   }
+}
+
+/** Whoever says nothing owns what follows from it. */
+function setLifetime(body: TokenRequestBody): void {
+  body.spec ??= {}
+  body.spec.expirationSeconds ??= DEFAULT_SECONDS
 }
 
 async function openTokens(store: Store, now: () => number): Promise<ServiceAccountTokens> {

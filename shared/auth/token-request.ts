@@ -8,11 +8,10 @@ import * as status from '../apimachinery/status-error.ts'
 import type { KubeObject } from '../apimachinery/types.ts'
 import { legacyClaims } from './legacy-tokens.ts'
 import type { ServiceAccountTokens, TokenBinding } from './service-account-tokens.ts'
-import { TOKEN_REQUEST } from './token-action.ts'
+import { DEFAULT_SECONDS, TOKEN_REQUEST } from './token-action.ts'
 import { SYSTEM } from './types.ts'
 
 const GROUP = TOKEN_REQUEST.group
-const DEFAULT_SECONDS = 3600
 const MIN_SECONDS = 600
 const MAX_SECONDS = 2 ** 32
 /** What old clients ask for when they do not renew: their token lives a year, and says when it should have been renewed. */
@@ -53,7 +52,7 @@ export async function issueToken(
     ({
       apiVersion: `${GROUP}/v1`,
       kind: TOKEN_REQUEST.kind,
-      metadata: { name, namespace, uid, creationTimestamp: formatTime(context.now) },
+      metadata: { name, namespace, uid, creationTimestamp: formatTime(context.now), managedFields: metadata.managedFields },
       spec: { audiences, expirationSeconds: seconds, boundObjectRef: request.spec?.boundObjectRef ?? null },
       status: { token, expirationTimestamp: formatTime(context.now + seconds * 1000) },
     }) as KubeObject

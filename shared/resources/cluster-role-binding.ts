@@ -14,6 +14,7 @@ export default defineResource<ClusterRoleBinding>({
   singular: 'clusterrolebinding',
   kind: 'ClusterRoleBinding',
   namespaced: false,
+  metadataOnUpdate: 'both',
   versions: [
     {
       version: 'v1',

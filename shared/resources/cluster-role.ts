@@ -26,6 +26,7 @@ export default defineResource<ClusterRole>({
   singular: 'clusterrole',
   kind: 'ClusterRole',
   namespaced: false,
+  metadataOnUpdate: 'both',
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.rbac.v1.ClusterRole' }],
   // Nearly anything, so that "system:node" is a name.
   validateName: isPathSegmentName,

@@ -28,6 +28,7 @@ export default defineResource<ConfigMap>({
   singular: 'configmap',
   kind: 'ConfigMap',
   namespaced: true,
+  metadataOnUpdate: 'both',
   shortNames: ['cm'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.core.v1.ConfigMap' }],
   validate: map => collect(errors => validate(map, errors)),

@@ -95,6 +95,7 @@ export default defineResource<DaemonSet>({
   singular: 'daemonset',
   kind: 'DaemonSet',
   namespaced: true,
+  metadataOnUpdate: 'both',
   shortNames: ['ds'],
   categories: ['all'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.apps.v1.DaemonSet', defaults }],

@@ -131,6 +131,7 @@ export default defineResource<EndpointSlice>({
   singular: 'endpointslice',
   kind: 'EndpointSlice',
   namespaced: true,
+  metadataOnUpdate: 'whole',
   versions: [
     {
       version: 'v1',

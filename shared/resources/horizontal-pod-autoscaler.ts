@@ -47,10 +47,10 @@ export default defineResource<HorizontalPodAutoscaler>({
       version: 'v2',
       storage: true,
       schema: 'io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler',
-      defaults(object) {
+      defaults(object, emptied) {
         const autoscaler = object as HorizontalPodAutoscaler
         autoscaler.metadata = withoutCarried(autoscaler).metadata
-        defaultAutoscaler(autoscaler)
+        defaultAutoscaler(autoscaler, emptied)
       },
     },
     {

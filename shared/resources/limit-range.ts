@@ -93,6 +93,7 @@ export default defineResource<LimitRange>({
   singular: 'limitrange',
   kind: 'LimitRange',
   namespaced: true,
+  metadataOnUpdate: 'whole',
   shortNames: ['limits'],
   versions: [
     {

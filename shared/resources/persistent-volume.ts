@@ -248,6 +248,7 @@ export default defineResource<PersistentVolume>({
   singular: 'persistentvolume',
   kind: 'PersistentVolume',
   namespaced: false,
+  metadataOnUpdate: 'whole',
   shortNames: ['pv'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.core.v1.PersistentVolume', defaults }],
   prepareForCreate(volume, { now }) {

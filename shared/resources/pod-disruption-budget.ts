@@ -40,6 +40,7 @@ export default defineResource<PodDisruptionBudget>({
   singular: 'poddisruptionbudget',
   kind: 'PodDisruptionBudget',
   namespaced: true,
+  metadataOnUpdate: 'none',
   shortNames: ['pdb'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.policy.v1.PodDisruptionBudget' }],
   // Upstream asks no more of these names.

@@ -55,6 +55,7 @@ export const pod = (streams: PodStreams): ResourceDefinition =>
     singular: 'pod',
     kind: 'Pod',
     namespaced: true,
+    metadataOnUpdate: 'both',
     shortNames: ['po'],
     categories: ['all'],
     versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.core.v1.Pod', defaults: object => defaults(object as Pod) }],

@@ -38,6 +38,7 @@ export default defineResource<ReplicaSet>({
   singular: 'replicaset',
   kind: 'ReplicaSet',
   namespaced: true,
+  metadataOnUpdate: 'both',
   shortNames: ['rs'],
   categories: ['all'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.apps.v1.ReplicaSet', defaults }],

@@ -44,6 +44,7 @@ export default defineResource<ReplicationController>({
   singular: 'replicationcontroller',
   kind: 'ReplicationController',
   namespaced: true,
+  metadataOnUpdate: 'both',
   shortNames: ['rc'],
   categories: ['all'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.core.v1.ReplicationController', defaults }],

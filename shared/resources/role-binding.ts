@@ -14,6 +14,7 @@ export default defineResource<RoleBinding>({
   singular: 'rolebinding',
   kind: 'RoleBinding',
   namespaced: true,
+  metadataOnUpdate: 'both',
   versions: [
     {
       version: 'v1',

@@ -10,6 +10,7 @@ export default defineResource<Role>({
   singular: 'role',
   kind: 'Role',
   namespaced: true,
+  metadataOnUpdate: 'both',
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.rbac.v1.Role' }],
   // Nearly anything, so that "system:node" is a name.
   validateName: isPathSegmentName,

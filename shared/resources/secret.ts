@@ -105,6 +105,7 @@ export default defineResource<Secret>({
   singular: 'secret',
   kind: 'Secret',
   namespaced: true,
+  metadataOnUpdate: 'both',
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.core.v1.Secret', defaults: object => defaults(object as Secret) }],
   prepareForUpdate(secret, old) {
     secret.type ||= old.type

@@ -17,6 +17,7 @@ export default defineResource<ServiceAccount>({
   singular: 'serviceaccount',
   kind: 'ServiceAccount',
   namespaced: true,
+  metadataOnUpdate: 'both',
   shortNames: ['sa'],
   versions: [{ version: 'v1', storage: true, schema: 'io.k8s.api.core.v1.ServiceAccount' }],
   prepareForCreate: cleanReferences,

@@ -101,5 +101,6 @@ export const nodePort = defineResource<IPAddress>({
   singular: 'nodeport',
   kind: 'NodePort',
   namespaced: false,
+  metadataOnUpdate: 'both',
   versions: [{ version: 'v1', storage: true, hidden: true, schema: 'io.k8s.api.networking.v1.IPAddress' }],
 })

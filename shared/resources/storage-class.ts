@@ -77,6 +77,7 @@ export default defineResource<StorageClass>({
   singular: 'storageclass',
   kind: 'StorageClass',
   namespaced: false,
+  metadataOnUpdate: 'both',
   shortNames: ['sc'],
   versions: [
     {

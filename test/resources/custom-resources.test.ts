@@ -41,6 +41,76 @@ describe('custom resources', () => {
     b = await startApi({ store })
   })
 
+  describe('rules', () => {
+    const refused = async (spec: object) => {
+      const { code, body } = await a.send('POST', CRDS, definition('widgets', [version('v1', { type: 'object', properties: { spec } })]))
+      if (code === 201) return []
+      return (body.details.causes as { field: string; message: string }[]).map(({ field, message }) => [field, message])
+    }
+    const rules = (...texts: string[]) => ({ 'x-kubernetes-validations': texts.map(rule => ({ rule })) })
+    const nested = 'self.all(x, self.all(y, x == y))'
+    const advice =
+      '(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)'
+    const at = 'spec.validation.openAPIV3Schema.properties[spec]'
+
+    it('may cost so much each', async () => {
+      const list = (maxItems: number) => ({ type: 'array', maxItems, items: { type: 'string', maxLength: 10 }, ...rules(nested) })
+      expect(await refused(list(1000))).toEqual([])
+    })
+
+    it('that cost more are refused, with how much too much it is', async () => {
+      const list = (maxItems: number) => ({ type: 'array', maxItems, items: { type: 'string', maxLength: 10 }, ...rules(nested) })
+      expect(await refused(list(1200))).toEqual([
+        [`${at}.x-kubernetes-validations[0].rule`, `Forbidden: estimated rule cost exceeds budget by factor of 1.296600x ${advice}`],
+      ])
+      expect(await refused(list(3000))).toEqual([
+        [`${at}.x-kubernetes-validations[0].rule`, `Forbidden: estimated rule cost exceeds budget by factor of 8.1x ${advice}`],
+      ])
+    })
+
+    it('may cost so much together, and the most expensive are named', async () => {
+      const items = { type: 'string', maxLength: 10 }
+      const list = { type: 'array', maxItems: 1000, items, ...rules(...Array.from({ length: 12 }, () => nested), 'self.size() > 0') }
+      const causes = await refused(list)
+      expect(causes.filter(([, message]) => message?.startsWith('Forbidden: contributed to estimated rule cost total'))).toHaveLength(4)
+      expect(causes.at(-1)).toEqual([
+        'spec.validation.openAPIV3Schema',
+        `Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of 1.080600x ${advice}`,
+      ])
+      expect(causes).toHaveLength(5)
+    })
+
+    it('count as often as lists above hold their value', async () => {
+      const text = { type: 'string', maxLength: 100, ...rules("self.contains('x')") }
+      const lists = (maxItems?: number) => ({ type: 'array', maxItems, items: { type: 'array', maxItems, items: text } })
+      expect(await refused(lists(100))).toEqual([])
+      expect((await refused(lists())).length).toBeGreaterThan(0)
+    })
+
+    it('do not know cel.bind', async () => {
+      const [[, message] = []] = await refused({ type: 'integer', ...rules('cel.bind(x, self * 2, x < 10)') })
+      expect(message?.match(/undeclared reference to '\w+'/g)).toEqual(
+        ['cel', 'bind', 'x', 'x'].map(name => `undeclared reference to '${name}'`),
+      )
+    })
+  })
+
+  it('lose all owners to a write that an owner in another version could not see', async () => {
+    const schema = (...names: string[]) => ({
+      type: 'object',
+      properties: { spec: { type: 'object', properties: Object.fromEntries(names.map(name => [name, { type: 'string' }])) } },
+    })
+    const versions = [version('v1', schema('a')), version('v2', schema('a', 'b'), { storage: false })]
+    await a.send('POST', CRDS, definition('widgets', versions))
+    const second = `/apis/${GROUP}/v2/namespaces/default/widgets`
+    await a.send('POST', `${widgets}?fieldManager=first`, widget('w', { spec: { a: 'x' } }))
+    const owners = ({ body }: { body: { metadata: { managedFields?: { manager: string }[] } } }) =>
+      body.metadata.managedFields?.map(({ manager }) => manager)
+    expect(owners(await a.send('PATCH', `${second}/w?fieldManager=second`, { spec: { a: 'y' } }, MERGE))).toEqual(['first', 'second'])
+    await a.send('POST', `${widgets}?fieldManager=first`, widget('v', { spec: { a: 'x' } }))
+    expect(owners(await a.send('PATCH', `${second}/v?fieldManager=second`, { spec: { b: 'y' } }, MERGE))).toBeUndefined()
+  })
+
   it('are served by every environment as soon as their definition is acknowledged', async () => {
     expect(await b.send('GET', widgets)).toMatchObject({ code: 404 })
     expect(await a.send('POST', CRDS, definition('widgets'))).toMatchObject({ code: 201 })

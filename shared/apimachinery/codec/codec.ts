@@ -23,8 +23,11 @@ export function parse(body: Uint8Array, format: Serialization, expected?: Expect
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   if (format === 'json') {
     // Go decodes into a type's fields what it meets, and so adds up what stands twice. Without a type the last one counts.
-    const { value, duplicates, order } = parseJson(text, expected !== undefined && findSchema(expected.schema)?.structural === false)
-    return { value, duplicates: duplicates.map(path => `duplicate field ${JSON.stringify(path)}`), order }
+    const { value, duplicates, order, literals } = parseJson(
+      text,
+      expected !== undefined && findSchema(expected.schema)?.structural === false,
+    )
+    return { value, duplicates: duplicates.map(path => `duplicate field ${JSON.stringify(path)}`), order, literals }
   }
   return loadedYaml().parseYaml(text)
 }
@@ -34,7 +37,7 @@ export function parse(body: Uint8Array, format: Serialization, expected?: Expect
  * @throws DecodeError
  */
 export function decode(value: unknown, schema: string, parsed?: Omit<Parsed, 'value'>): Decoded {
-  const decoded = decodeValue(value, schemaOf(schema))
+  const decoded = decodeValue(value, schemaOf(schema), parsed?.literals)
   // Of a custom resource duplicates come first, whatever the document's order.
   if (parsed !== undefined && !parsed.patched && schemaOf(schema).structural)
     return { ...decoded, unknown: [...parsed.duplicates, ...decoded.unknown] }

@@ -12,18 +12,19 @@ import type { Schema, StructSchema } from '../schema/types.ts'
 import type { KubeObject } from '../types.ts'
 import { prune } from './structural.ts'
 import { canonicalMicroTime, canonicalTime } from './time.ts'
-import { planOf, zeroStruct } from './zero.ts'
+import { type Plan, planOf, type StructPlan, zeroStruct } from './zero.ts'
 
 type Members = Record<string, unknown>
 
 /** @throws DecodeError */
-export function decodeValue(value: unknown, schema: StructSchema): Decoded {
-  const decoder = new Decoder()
+export function decodeValue(value: unknown, schema: StructSchema, literals?: ReadonlyMap<string, string>): Decoded {
+  const decoder = new Decoder(literals)
   if (!isObject(value)) {
     throw new DecodeError(`json: cannot unmarshal ${kindOf(value)} into Go value of type ${schema.goName}`)
   }
   const object = (schema.structural ? decoder.structural(value, schema) : decoder.struct(value, schema)) as unknown as KubeObject
-  return { object, unknown: decoder.unknown, warnings: [] }
+  const { unknown, emptied } = decoder
+  return { object, unknown, warnings: [], ...(emptied.size === 0 ? {} : { emptied }) }
 }
 
 const isObject = (value: unknown): value is Members => typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -41,11 +42,17 @@ const INT64_MAX = 2 ** 63
 
 class Decoder {
   readonly unknown: string[] = []
+  readonly emptied = new Map<string, string>()
+  readonly #literals: ReadonlyMap<string, string> | undefined
   /** Where we are, as paths are written: ".spec", "[0]", ".key". */
   readonly #path: string[] = []
   /** The structs we are in, and which of their fields: Go's errors name the innermost struct and all fields. */
   readonly #structs: StructSchema[] = []
   readonly #fields: string[] = []
+
+  constructor(literals?: ReadonlyMap<string, string>) {
+    this.#literals = literals
+  }
 
   /** A custom resource: pruned, with Go's ObjectMeta. */
   structural(value: Members, schema: StructSchema): Members {
@@ -76,6 +83,13 @@ class Decoder {
   struct(value: Members, schema: StructSchema): Members {
     const { fields, written } = planOf(schema)
     const members: Members = {}
+    let last = -1
+    let isOrdered = true
+    const put = ({ field, position }: Plan, member: unknown) => {
+      members[field.name] = member
+      if (position < last) isOrdered = false
+      else last = position
+    }
     this.#structs.push(schema)
     for (const name in value) {
       const plan = fields.get(name)
@@ -91,12 +105,16 @@ class Decoder {
       const decoded = this.value(member, plan.schema)
       this.#fields.pop()
       this.#path.pop()
-      if (plan.omitEmpty && isEmpty(decoded, plan.schema)) continue
-      members[name] = decoded
+      if (plan.omitEmpty && isEmpty(decoded, plan.schema)) {
+        const { type } = plan.schema
+        if (type === 'map' || type === 'list') this.emptied.set(`${this.#path.join('')}.${name}`.slice(1), type === 'map' ? '{}' : '[]')
+        continue
+      }
+      put(plan, decoded)
     }
     this.#structs.pop()
-    for (const { field, zero } of written) if (members[field.name] === undefined) members[field.name] = zero!()
-    return members
+    for (const plan of written) if (members[plan.field.name] === undefined) put(plan, plan.zero!())
+    return isOrdered ? members : inOrder(members, fields)
   }
 
   value(value: unknown, schema: Schema): unknown {
@@ -170,13 +188,17 @@ class Decoder {
 
   #integer(value: unknown, goName: string, limit: number): number {
     if (typeof value !== 'number') return this.#mismatch(kindOf(value), goName)
-    if (!Number.isInteger(value) || value > limit || value < -limit - 1) return this.#mismatch(`number ${value}`, goName)
+    const literal = this.#literals?.get(this.#path.join(''))
+    if (literal !== undefined || !Number.isInteger(value) || value > limit || value < -limit - 1)
+      return this.#mismatch(`number ${literal ?? value}`, goName)
     return value
   }
 
   #quantity(value: unknown): string {
     try {
-      return canonicalQuantity(typeof value === 'string' ? value.trim() : JSON.stringify(value))
+      return canonicalQuantity(
+        typeof value === 'string' ? value.trim() : (this.#literals?.get(this.#path.join('')) ?? JSON.stringify(value)),
+      )
     } catch (error) {
       if (error instanceof QuantityError) throw new DecodeError(error.message)
       throw error
@@ -194,6 +216,13 @@ class Decoder {
     const name = struct.goName.slice(struct.goName.indexOf('.') + 1)
     throw new DecodeError(`json: cannot unmarshal ${what} into Go struct field ${name}.${this.#fields.join('.')} of type ${goName}`)
   }
+}
+
+/** As Go writes them, which is how messages show them. */
+function inOrder(members: Members, fields: StructPlan['fields']): Members {
+  const ordered: Members = {}
+  for (const name of fields.keys()) if (members[name] !== undefined) ordered[name] = members[name]
+  return ordered
 }
 
 /** What null becomes as an item or a map's value: Go leaves the zero value there. */

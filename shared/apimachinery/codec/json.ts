@@ -8,6 +8,8 @@ export interface JsonText {
   readonly duplicates: readonly string[]
   /** All paths in document order, where there are duplicates: for putting other findings in order. */
   readonly order?: ReadonlyMap<string, number>
+  /** The text of numbers that are whole but written with a fraction or an exponent, by path (".spec.replicas"). */
+  readonly literals?: ReadonlyMap<string, string>
 }
 
 /** `merging`: objects that stand twice are added up; otherwise the last one counts. @throws DecodeError worded as by encoding/json */
@@ -19,12 +21,37 @@ export function parseJson(text: string, merging = false): JsonText {
     // The slower reader finds the same fault and says it in Go's words.
     return new Reader(text, merging).document()
   }
-  return countMembersInText(text) === countMembers(value) ? { value, duplicates: [] } : new Reader(text, merging).document()
+  const { members, hasFractions } = scan(text)
+  const parsed = members === countMembers(value) ? { value, duplicates: [] } : new Reader(text, merging).document()
+  return hasFractions ? { ...parsed, literals: literalsOf(text) } : parsed
 }
 
-/** Every member has one colon outside strings. */
-function countMembersInText(text: string): number {
+class Literal {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** Only for text that has such numbers, which few have. */
+function literalsOf(text: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  const marked = JSON.parse(text, (_, value: unknown, context?: { readonly source?: string }) =>
+    Number.isInteger(value) && /[.eE]/.test(context?.source ?? '') ? new Literal(context?.source ?? '') : value,
+  ) as unknown
+  const walk = (value: unknown, path: string): void => {
+    if (value instanceof Literal) found.set(path, value.text)
+    else if (Array.isArray(value)) for (const [i, item] of value.entries()) walk(item, `${path}[${i}]`)
+    else if (typeof value === 'object' && value !== null) for (const [name, one] of Object.entries(value)) walk(one, `${path}.${name}`)
+  }
+  walk(marked, '')
+  return found
+}
+
+/** Every member has one colon outside strings; a dot, or an e after a digit, is part of a number. */
+function scan(text: string): { members: number; hasFractions: boolean } {
   let members = 0
+  let hasFractions = false
   let at = 0
   const end = text.length
   while (at < end) {
@@ -34,10 +61,13 @@ function countMembersInText(text: string): number {
       continue
     }
     if (code === 0x3a) members++
+    else if (code === 0x2e || ((code | 0x20) === 0x65 && isDigit(text.charCodeAt(at - 1)))) hasFractions = true
     at++
   }
-  return members
+  return { members, hasFractions }
 }
+
+const isDigit = (code: number) => code >= 0x30 && code <= 0x39
 
 /** Index after the closing quote. Only for text that JSON.parse has accepted. */
 function stringEnd(text: string, start: number): number {

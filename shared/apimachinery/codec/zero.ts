@@ -7,6 +7,8 @@ type Members = Record<string, unknown>
 export interface Plan {
   readonly field: Field
   readonly schema: Schema
+  /** Where the field stands among the type's. */
+  readonly position: number
   /** Left out when it holds nothing. */
   readonly omitEmpty: boolean
   /** What stands there when nothing was said; undefined: nothing does. */
@@ -32,7 +34,7 @@ export function planOf(schema: StructSchema): StructPlan {
     // Lists and maps that are written when empty are null then (fillZeros), whichever way they came.
     const omitEmpty = !pointer && (!always || (!schema.structural && (type.type === 'list' || type.type === 'map')))
     const zero = zeroMaker(field)
-    fields.set(field.name, { field, schema: type, omitEmpty, zero, nullish: zero?.() === null })
+    fields.set(field.name, { field, schema: type, position: fields.size, omitEmpty, zero, nullish: zero?.() === null })
   }
   const all = [...fields.values()]
   const plan = {

@@ -83,7 +83,8 @@ export function answerObject(responder: Responder, negotiated: Negotiated, code:
 
 export function answerList(responder: Responder, negotiated: Negotiated, listed: Listed, endpoint: Endpoint): Response {
   const { as } = negotiated
-  const metadata: ListMeta = { resourceVersion: listed.resourceVersion }
+  // What is stored nowhere has no revision.
+  const metadata: ListMeta = listed.resourceVersion === '' ? {} : { resourceVersion: listed.resourceVersion }
   if (listed.continue !== undefined) metadata.continue = listed.continue
   if (listed.remainingItemCount !== undefined) metadata.remainingItemCount = listed.remainingItemCount
   if (as === undefined) {

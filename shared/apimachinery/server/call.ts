@@ -36,6 +36,7 @@ export function contextOf(call: ResourceRequest, options?: Partial<WriteQuery>):
     fieldValidation: options?.fieldValidation ?? 'Warn',
     read: createReader(machinery.store),
     client: machinery.client,
+    emptied: new Map(),
     warn: text => responder.warnings.add(text),
   }
 }
@@ -52,6 +53,6 @@ export async function bodyObject(
   const context = contextOf(call, parseWriteOptions(kind, query, userAgent(request)))
   const object = decodeBody(machinery.engines, body, format, expectedOf(endpoint), context)
   machinery.engines.applyDefaults(object, endpoint.version.schema)
-  endpoint.version.defaults?.(object)
+  endpoint.version.defaults?.(object, context.emptied)
   return [object, context]
 }

@@ -3,11 +3,11 @@
 import { ExistsError, type Stored, TooLargeError } from '../../store/types.ts'
 import type { Attributes } from '../admission.ts'
 import type { RequestContext } from '../context.ts'
-import type { FieldError } from '../field-error.ts'
+import { type FieldError, printedAsSent } from '../field-error.ts'
 import { keyOf, type Machinery, type Target, toStorage } from '../machinery.ts'
 import { dedupeOwners, fillSystemFields, generateName, ordered, validateMetadata } from '../metadata.ts'
 import { unsignedError } from '../request/options.ts'
-import type { Begun } from '../resource.ts'
+import type { Begun, ResourceDefinition } from '../resource.ts'
 import * as status from '../status-error.ts'
 import { StatusError } from '../status-error.ts'
 import type { KubeObject } from '../types.ts'
@@ -69,7 +69,7 @@ async function storeOnce(machinery: Machinery, target: Target, object: KubeObjec
     if (definition.generation !== undefined) object.metadata.generation = 1
     definition.prepareForCreate?.(object, context)
     const errors: FieldError[] = [...validateMetadata(object.metadata, definition), ...(definition.validate?.(object, context) ?? [])]
-    if (errors.length > 0) throw status.invalid(definition.group, definition.kind, object.metadata.name ?? '', errors)
+    if (errors.length > 0) throw invalidStatus(definition, object.metadata.name ?? '', errors, context)
     machinery.engines.complete(object, target.endpoint.storage.schema)
     for (const warning of definition.warnings?.(object, undefined, context) ?? []) context.warn(warning)
     await machinery.admission.validate(attributesOf(target, object, context))
@@ -86,6 +86,13 @@ async function storeOnce(machinery: Machinery, target: Target, object: KubeObjec
     if (stored === undefined) await undo(begun)
   }
 }
+
+export const invalidStatus = (
+  { group, kind }: Pick<ResourceDefinition, 'group' | 'kind'>,
+  name: string,
+  errors: readonly FieldError[],
+  { emptied }: RequestContext,
+): StatusError => status.invalid(group, kind, name, printedAsSent(errors, emptied))
 
 export async function undo(begun: Begun | undefined): Promise<void> {
   await begun?.rollback?.()

@@ -16,6 +16,8 @@ export interface Expected {
   readonly schema: string
   /** A custom resource: its kind is looked at by validation, and it must say what it is. */
   readonly custom?: boolean
+  /** All versions of a custom resource, "example.com/v1". */
+  readonly versions?: readonly string[]
   /** Other types that the same path takes (policy/v1beta1 Eviction beside v1). */
   readonly alternatives?: readonly { readonly apiVersion: string; readonly kind: string; readonly schema: string }[]
 }
@@ -24,7 +26,7 @@ export const expectedOf = ({ apiVersion, kind, version, definition }: Endpoint):
   apiVersion,
   kind,
   schema: version.schema,
-  ...(definition.custom ? { custom: true } : {}),
+  ...(definition.custom ? { custom: true, versions: definition.versions.map(({ version: name }) => `${definition.group}/${name}`) } : {}),
 })
 
 const SUMMARY_BYTES = 30
@@ -91,7 +93,10 @@ export function decodeValue(
       )
     }
   }
-  if (expected.custom) checkIdentity(sent, expected, parsed.patched === true, unrecognized)
+  if (expected.custom) {
+    if (parsed.patched && sent.apiVersion !== expected.apiVersion) warnOfOtherVersion(sent, expected, context)
+    checkIdentity(sent, expected, parsed.patched === true, unrecognized)
+  }
   const apiVersion = (sent.apiVersion as string | null | undefined) || expected.apiVersion
   const kind = (sent.kind as string | null | undefined) || expected.kind
   if (apiVersion.split('/').length > 2) throw unrecognized(`unexpected GroupVersion string: ${apiVersion}`)
@@ -112,9 +117,18 @@ export function decodeValue(
       )
     throw error
   }
+  context.emptied?.clear()
+  for (const [path, text] of decoded.emptied ?? []) context.emptied?.set(path, text)
   if (forgetsOwners) decoded.object.metadata.managedFields = [{}]
   reportProblems(decoded.unknown, decoded.warnings, context.fieldValidation, context, kind, apiVersion, expected)
   return decoded.object
+}
+
+/** A version that is none has no schema, and so nothing is known of the object but its metadata. */
+function warnOfOtherVersion(sent: Record<string, unknown>, { versions = [] }: Expected, { fieldValidation, warn }: RequestContext): void {
+  if (fieldValidation !== 'Warn' || versions.includes(String(sent.apiVersion))) return
+  for (const name of Object.keys(sent).sort())
+    if (!['apiVersion', 'kind', 'metadata'].includes(name)) warn(`unknown field ${JSON.stringify(name)}`)
 }
 
 /** A custom resource says what it is, and what it says must be right. @throws StatusError 400, 422 */

@@ -21,6 +21,8 @@ export interface Patch {
   readonly body: unknown
   /** Fields that the body names twice, for warnings. */
   readonly duplicates: readonly string[]
+  /** Numbers that Go reads as no integers, by where they stand in the patched object. */
+  readonly literals?: ReadonlyMap<string, string> | undefined
   /** Apply only. */
   readonly force: boolean
 }
@@ -51,7 +53,28 @@ export function parsePatch(engines: Engines, type: PatchContentType, body: Uint8
       `Request entity too large: The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${parsed.value.length}`,
     )
   }
-  return { type, body: value, duplicates: type === 'json' ? operationProblems(value, parsed.duplicates) : parsed.duplicates, force }
+  if (type === 'json') {
+    const literals = parsed.literals && placedLiterals((value ?? []) as unknown[], parsed.literals)
+    return { type, body: value, duplicates: operationProblems(value, parsed.duplicates), literals, force }
+  }
+  // Upstream merges strategically by numbers, not by their text.
+  return { type, body: value, duplicates: parsed.duplicates, literals: type === 'merge' ? parsed.literals : undefined, force }
+}
+
+/** Where the numbers of operations end up. An index of a list may be another one by then, and "-" is none. */
+function placedLiterals(operations: readonly unknown[], literals: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const placed = new Map<string, string>()
+  for (const [at, text] of literals) {
+    const [, index = '', inside = ''] = /^\[(\d+)\]\.value(.*)$/.exec(at) ?? []
+    const { path } = (operations[Number(index)] ?? {}) as { path?: unknown }
+    if (index === '' || typeof path !== 'string') continue
+    const segments = path
+      .split('/')
+      .slice(1)
+      .map(segment => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
+    placed.set(`${segments.map(segment => (/^\d+$/.test(segment) ? `[${segment}]` : `.${segment}`)).join('')}${inside}`, text)
+  }
+  return placed
 }
 
 /** What stands twice in an operation, or is no member of one. */
@@ -85,7 +108,7 @@ export async function patchObject(
       onlyExisting: true,
       desired: current => {
         const object = patched(machinery.engines, current as KubeObject, patch, expected, context)
-        target.endpoint.version.defaults?.(object)
+        target.endpoint.version.defaults?.(object, context.emptied)
         checkName(object, target)
         return object
       },
@@ -99,11 +122,16 @@ export function patched(engines: Engines, current: KubeObject, patch: Patch, exp
   const value = applyTo(engines, current, patch, expected)
   const invalid = (why: string) =>
     status.invalid('', '', '', [
-      { type: 'FieldValueInvalid', field: 'patch', message: `Invalid value: ${printValue(JSON.stringify(value))}: ${why}` },
+      { type: 'FieldValueInvalid', field: 'patch', message: `Invalid value: ${printValue(JSON.stringify(byName(value)))}: ${why}` },
     ])
   let object: KubeObject
   try {
-    object = decodeValue(engines, { value: clone(value), duplicates: patch.duplicates, patched: true }, expected, context)
+    object = decodeValue(
+      engines,
+      { value: clone(value), duplicates: patch.duplicates, literals: patch.literals, patched: true },
+      expected,
+      context,
+    )
   } catch (error) {
     // The answer names the patch, not the body that came of it.
     if (error instanceof StatusError && error.code === 400)
@@ -113,6 +141,10 @@ export function patched(engines: Engines, current: KubeObject, patch: Patch, exp
   engines.applyDefaults(object, expected.schema)
   return object
 }
+
+/** What a patch went through has its members by name. */
+const byName = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value
 
 function applyTo(engines: Engines, current: KubeObject, { type, body }: Patch, { schema, custom }: Expected): unknown {
   try {

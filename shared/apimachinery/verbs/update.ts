@@ -6,14 +6,14 @@ import type { Attributes } from '../admission.ts'
 import type { RequestContext } from '../context.ts'
 import { type FieldError, invalid } from '../field-error.ts'
 import { keyOf, type Machinery, type Target, toStorage, toVersion } from '../machinery.ts'
-import { ordered, standardFinalizerErrors, validateMetadataUpdate } from '../metadata.ts'
-import { equalButForTimes, setMember } from '../objects.ts'
+import { ordered, validateMetadataOfUpdate } from '../metadata.ts'
+import { equal, equalButForTimes, setMember } from '../objects.ts'
 import { unsignedError } from '../request/options.ts'
 import type { Begun, PartStrategy } from '../resource.ts'
 import * as status from '../status-error.ts'
 import { StatusError } from '../status-error.ts'
 import type { KubeObject } from '../types.ts'
-import { checkNamespace, storeNew, undo, warnAboutOwners, write } from './create.ts'
+import { checkNamespace, invalidStatus, storeNew, undo, warnAboutOwners, write } from './create.ts'
 import { managedFieldsOptions } from './managed-fields.ts'
 
 export interface Updated {
@@ -207,7 +207,8 @@ async function replace(
       await definition.afterDelete?.(object, context)
       return { object, written: true }
     }
-    if (equalButForTimes(object, old)) {
+    // A scale takes away times, and that is a change.
+    if (request.trackedAs === 'scale' ? equal(object, old) : equalButForTimes(object, old)) {
       done = true
       return { object: old, written: false }
     }
@@ -259,10 +260,7 @@ function validateUpdate(
   context: RequestContext,
 ): void {
   const { definition } = endpoint
-  const metadataErrors = validateMetadataUpdate(object.metadata, old.metadata)
-  // Upstream looks at metadata twice, once for every kind and once in the kind's own rules, and lists each cause twice.
-  const finalizerErrors = definition.plainFinalizers ? [] : standardFinalizerErrors(object.metadata.finalizers ?? [])
-  const errors: FieldError[] = [...metadataErrors, ...metadataErrors, ...finalizerErrors]
+  const errors: FieldError[] = validateMetadataOfUpdate(object.metadata, old.metadata, definition, part !== undefined)
   if (part === undefined) errors.push(...(definition.validateUpdate?.(object, old, context) ?? []))
   else errors.push(...(part.validate?.(object, old, context) ?? []))
   const isRefused = errors.length > 0
@@ -271,7 +269,7 @@ function validateUpdate(
   const warnings =
     part === undefined ? warns && definition.warnings?.(object, old, context) : warns && part.warnings?.(object, old, context)
   for (const warning of warnings || []) context.warn(warning)
-  if (isRefused) throw status.invalid(definition.group, definition.kind, name, errors)
+  if (isRefused) throw invalidStatus(definition, name, errors, context)
 }
 
 /** An object that was marked for deletion is gone with its last finalizer. */
@@ -294,7 +292,7 @@ function attributesOf(
   return {
     operation: 'UPDATE',
     endpoint,
-    subresource: request.trackedAs ?? request.trackedAs ?? request.part ?? '',
+    subresource: request.trackedAs ?? request.part ?? '',
     namespace,
     name,
     object: request.admitted?.(object) ?? object,

@@ -92,21 +92,20 @@ function validateSpec({ spec }: CustomResourceDefinition, old?: CustomResourceDe
     errors.push(invalid('spec.preserveUnknownFields', true, why))
   }
   errors.push(...validateVersions(versions, old?.spec.versions ?? []))
-  errors.push(...validateVersionNames(versions))
+  errors.push(...validateVersionNames(spec.versions))
   errors.push(...validateNames(names ?? { plural: '', kind: '' }))
   errors.push(...validateConversion(spec))
   return errors
 }
 
-function validateVersionNames(versions: readonly Version[]): Errors {
+function validateVersionNames(sent: readonly Version[] | undefined): Errors {
   const errors: Errors = []
-  const shown = () => (versions.length === 0 ? [] : internalVersions(versions))
+  const versions = sent ?? []
+  const shown = () => (versions.length === 0 ? sent : internalVersions(versions))
   if (new Set(versions.map(({ name }) => name)).size < versions.length)
     errors.push(invalid('spec.versions', shown(), 'must contain unique version names'))
   if (versions.filter(({ storage }) => storage).length !== 1) {
-    errors.push(
-      invalid('spec.versions', versions.length === 0 ? undefined : shown(), 'must have exactly one version marked as storage version'),
-    )
+    errors.push(invalid('spec.versions', shown(), 'must have exactly one version marked as storage version'))
   }
   for (const [i, { name, deprecated, deprecationWarning }] of versions.entries()) {
     const at = `spec.versions[${i}]`

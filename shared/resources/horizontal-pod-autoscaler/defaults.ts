@@ -12,7 +12,11 @@ const UP: HPAScalingRules = {
 }
 const DOWN: HPAScalingRules = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: PERIOD }] }
 
-const rules = (given: HPAScalingRules | undefined, usual: HPAScalingRules): HPAScalingRules => ({ ...structuredClone(usual), ...given })
+const rules = (given: HPAScalingRules | undefined, usual: HPAScalingRules, hasNoPolicies: boolean): HPAScalingRules => ({
+  ...structuredClone(usual),
+  ...(hasNoPolicies ? { policies: [] } : {}),
+  ...given,
+})
 
 export const cpuMetric = (averageUtilization: number): MetricSpec => ({
   type: 'Resource',
@@ -21,12 +25,13 @@ export const cpuMetric = (averageUtilization: number): MetricSpec => ({
 
 export const DEFAULT_UTILIZATION = 80
 
-export function defaultAutoscaler(autoscaler: HorizontalPodAutoscaler): void {
+/** No policies at all are not the usual ones: `emptied` knows of lists that were sent empty. */
+export function defaultAutoscaler(autoscaler: HorizontalPodAutoscaler, emptied?: ReadonlyMap<string, string>): void {
   autoscaler.spec ??= {} as HorizontalPodAutoscalerSpec
   const { spec } = autoscaler
   spec.minReplicas ??= 1
   if (!spec.metrics?.length) spec.metrics = [cpuMetric(DEFAULT_UTILIZATION)]
   if (spec.behavior === undefined) return
-  spec.behavior.scaleUp = rules(spec.behavior.scaleUp, UP)
-  spec.behavior.scaleDown = rules(spec.behavior.scaleDown, DOWN)
+  spec.behavior.scaleUp = rules(spec.behavior.scaleUp, UP, emptied?.has('spec.behavior.scaleUp.policies') === true)
+  spec.behavior.scaleDown = rules(spec.behavior.scaleDown, DOWN, emptied?.has('spec.behavior.scaleDown.policies') === true)
 }

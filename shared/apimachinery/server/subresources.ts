@@ -1,6 +1,5 @@
 // Requests for subresources: parts of an object, its scale, and actions upon it.
-import type { RequestContext } from '../context.ts'
-import type { Machinery, Target } from '../machinery.ts'
+import type { Target } from '../machinery.ts'
 import { member } from '../objects.ts'
 import type { Endpoint } from '../registry.ts'
 import { bodyFormat, checkAccept, negotiate, patchType } from '../request/negotiation.ts'
@@ -8,7 +7,7 @@ import { parseWriteOptions } from '../request/options.ts'
 import type { Action } from '../resource.ts'
 import { answerPlain, headersOf, type Responder } from '../response/respond.ts'
 import * as status from '../status-error.ts'
-import type { KubeObject } from '../types.ts'
+import { actOn } from '../verbs/action.ts'
 import { decodeBody, type Expected, expectedOf } from '../verbs/decode.ts'
 import { readBody } from './body.ts'
 import { contextOf, type ResourceRequest, userAgent } from './call.ts'
@@ -89,7 +88,7 @@ function withHeaders(response: Response, responder: Responder): Response {
   return new Response(response.body, { status: response.status, headers })
 }
 
-export function acceptedBody(action: Action, endpoint: Endpoint): Expected {
+function acceptedBody(action: Action, endpoint: Endpoint): Expected {
   const accepted = (action.accepts ?? []).map(({ group, version, kind, schema }) => ({
     apiVersion: group === '' ? version : `${group}/${version}`,
     kind,
@@ -97,35 +96,4 @@ export function acceptedBody(action: Action, endpoint: Endpoint): Expected {
   }))
   const [first, ...alternatives] = accepted
   return first === undefined ? expectedOf(endpoint) : { ...first, alternatives }
-}
-
-export async function actOn(
-  machinery: Machinery,
-  target: Target,
-  subresource: string,
-  action: Action,
-  body: KubeObject,
-  actionCall: Parameters<NonNullable<Action['create']>>[0],
-  context: RequestContext,
-): Promise<KubeObject> {
-  if (action.create === undefined) throw status.badMethod()
-  const attributes = {
-    operation: 'CREATE' as const,
-    endpoint: target.endpoint,
-    subresource,
-    namespace: target.namespace,
-    name: target.name,
-    object: body,
-    context,
-  }
-  if (action.answersBody) {
-    const [{ schema, defaults } = { schema: '' }] = action.accepts ?? []
-    defaults?.(body)
-    const { fieldManager: manager, now } = context
-    const { apiVersion } = body
-    machinery.engines.trackUpdate(body, undefined, { manager, apiVersion, schema, subresource, now, resetFields: [] })
-  }
-  await machinery.admission.mutate(attributes)
-  await machinery.admission.validate(attributes)
-  return action.create(actionCall, body, context)
 }

@@ -22,11 +22,15 @@ import {
   POD_DISRUPTION_BUDGETS,
   PODS,
   REPLICATION_CONTROLLERS,
+  RESOURCE_CLAIM_TEMPLATES,
   RESOURCE_QUOTAS,
   SECRETS,
+  SERVICE_CIDRS,
   SERVICES,
   STATEFUL_SETS,
   STORAGE_CLASSES,
+  VALIDATING_ADMISSION_POLICIES,
+  VOLUME_ATTRIBUTES_CLASSES,
 } from '../../shared/controllers/collections.ts'
 import { controllers } from '../../shared/controllers/index.ts'
 import { isReady } from '../../shared/controllers/pods.ts'
@@ -176,13 +180,38 @@ async function everything(): Promise<void> {
   const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata.uid }]
   await cluster.create(CONFIG_MAPS, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'owned', ownerReferences } })
   await client.create(NAMESPACES, named('v1', 'Namespace', 'other') as never)
+  // Devices that nobody allocates, and a template that nobody made.
+  const devices = { requests: [{ name: 'd', exactly: { deviceClassName: 'none' } }] }
+  await cluster.create(RESOURCE_CLAIM_TEMPLATES, {
+    apiVersion: 'resource.k8s.io/v1',
+    kind: 'ResourceClaimTemplate',
+    metadata: { name: 't' },
+    spec: { spec: { devices } },
+  })
+  for (const resourceClaimTemplateName of ['t', 'missing'])
+    await lone(`device-${resourceClaimTemplateName}`, { resourceClaims: [{ name: 'd', resourceClaimTemplateName }] })
+  await client.create(VOLUME_ATTRIBUTES_CLASSES, {
+    ...named('storage.k8s.io/v1', 'VolumeAttributesClass', 'gold'),
+    driverName: 'd.example.com',
+    parameters: { iops: '1' },
+  } as never)
+  await client.create(SERVICE_CIDRS, {
+    ...named('networking.k8s.io/v1', 'ServiceCIDR', 'more'),
+    spec: { cidrs: ['10.200.0.0/24'] },
+  } as never)
+  const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }
+  await client.create(VALIDATING_ADMISSION_POLICIES, {
+    ...named('admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy', 'p'),
+    spec: { matchConstraints: { resourceRules: [rule] }, validations: [{ expression: 'object.bogus == 1' }] },
+  } as never)
 }
 
 test('with one of everything and nothing to do, nobody runs and no timer is left', { timeout: 60_000 }, async () => {
   await start()
   await everything()
   await settle()
-  expect(runs.get('deployment')).toBeGreaterThan(0)
+  for (const name of ['deployment', 'resourceclaim', 'service-cidr', 'validatingadmissionpolicy-status', 'ttl'])
+    expect(runs.get(name), name).toBeGreaterThan(0)
   forget()
   await cluster.pass(7 * DAY)
   expect(ran()).toEqual({})

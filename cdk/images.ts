@@ -59,7 +59,7 @@ async function archived(image: Image): Promise<{ archive: string }> {
   const archive = join(CACHE, 'images', `${image.tags[0]!.replace(/\W/g, '-')}.tar`)
   if (existsSync(archive)) return { archive }
   mkdirSync(join(CACHE, 'images'), { recursive: true })
-  writeFileSync(`${archive}.part`, await imageArchive(image))
+  writeFileSync(`${archive}.part`, await imageArchive([image]))
   renameSync(`${archive}.part`, archive)
   return { archive }
 }

@@ -1,4 +1,4 @@
-// An image made of files, as the archive that `docker load` takes. Everything in it is decided by its content: the same files give the
+// Images made of files, as the archive that `docker load` takes. Everything in it is decided by its content: the same files give the
 // same layers, so images that share a layer share its bytes in the engine.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -62,10 +62,34 @@ function folders(entries: readonly ImageFile[]): string[] {
   return [...all].sort()
 }
 
-/** Hundreds of megabytes for an image with Node in it: make it only when it is needed. */
-export async function imageArchive({ tags, config, layers }: Image): Promise<Buffer> {
-  const blobs = await Promise.all(layers.map(tar))
-  const ids = blobs.map(sha256)
+interface Layer {
+  readonly id: string
+  readonly blob: Buffer
+}
+
+/** Hundreds of megabytes for images with Node in them: make it only when it is needed. A layer that several share is in it once. */
+export async function imageArchive(images: readonly Image[]): Promise<Buffer> {
+  const layers = new Map<readonly ImageFile[], Layer>()
+  for (const files of images.flatMap(image => image.layers)) {
+    if (layers.has(files)) continue
+    const blob = await tar(files)
+    layers.set(files, { id: sha256(blob), blob })
+  }
+  const described = images.map(image =>
+    describe(
+      image,
+      image.layers.map(files => layers.get(files)!.id),
+    ),
+  )
+  const blobs = new Map([...layers.values()].map(({ id, blob }) => [id, blob]))
+  return tar([
+    ...described.map(({ file, description }) => ({ path: file, content: description })),
+    ...[...blobs].map(([id, content]) => ({ path: `${id}/layer.tar`, content })),
+    { path: 'manifest.json', content: JSON.stringify(described.map(({ manifest }) => manifest)) },
+  ])
+}
+
+function describe({ tags, config }: Image, ids: readonly string[]) {
   const description = JSON.stringify({
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
@@ -74,10 +98,6 @@ export async function imageArchive({ tags, config, layers }: Image): Promise<Buf
     rootfs: { type: 'layers', diff_ids: ids.map(id => `sha256:${id}`) },
     history: ids.map(() => ({ created: EPOCH.toISOString(), created_by: 'zeroplane' })),
   })
-  const manifest = [{ Config: `${sha256(description)}.json`, RepoTags: tags, Layers: ids.map(id => `${id}/layer.tar`) }]
-  return tar([
-    { path: `${sha256(description)}.json`, content: description },
-    ...blobs.map((content, index) => ({ path: `${ids[index]}/layer.tar`, content })),
-    { path: 'manifest.json', content: JSON.stringify(manifest) },
-  ])
+  const file = `${sha256(description)}.json`
+  return { file, description, manifest: { Config: file, RepoTags: tags, Layers: ids.map(id => `${id}/layer.tar`) } }
 }

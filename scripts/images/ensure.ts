@@ -7,6 +7,7 @@ import { agentImage } from './agent.ts'
 import { type Image, type ImageFile, imageArchive } from './archive.ts'
 import { baseLayer } from './base.ts'
 import { demoImages } from './demo.ts'
+import { standInImages } from './stand-ins.ts'
 
 export interface EnsureOptions {
   readonly docker: Docker
@@ -36,19 +37,34 @@ function hashOn(base: readonly ImageFile[]): (content: string) => string {
 }
 
 /** Idempotent; some milliseconds when everything is there. */
-export async function ensureImages({ docker, cache, log = () => {} }: EnsureOptions): Promise<Images> {
-  const base = baseLayer(cache)
-  const hash = hashOn(base)
+export async function ensureImages(options: EnsureOptions): Promise<Images> {
+  const base = baseLayer(options.cache)
   const agent = await agentImageOf(base)
-  const demo = await demoImages(base)
-  const label = hash(demo.content)
-  const wanted = [agent, ...demo.images.map(image => ({ ...image, config: { ...image.config, Labels: { [LABEL]: label } } }))]
-  for (const [index, image] of wanted.entries()) {
-    if (await present(docker, image, index === 0 ? undefined : label)) continue
-    log(`building image ${image.tags[0]}`)
-    await load(docker, image)
-  }
-  return { agent: agent.tags[0]!, demo: demo.images.flatMap(({ tags }) => tags) }
+  const demo = labelled(await demoImages(base), hashOn(base))
+  await ensure(options, [agent, ...demo])
+  return { agent: agent.tags[0]!, demo: demo.flatMap(({ tags }) => tags) }
+}
+
+/** Those that play the applications of the book: test/book alone wants them. */
+export async function ensureStandIns(options: EnsureOptions): Promise<void> {
+  const base = baseLayer(options.cache)
+  await ensure(options, labelled(await standInImages(base), hashOn(base)))
+}
+
+/** Was an image of this name made here, of whatever content? */
+export const isOurs = ({ Labels }: { readonly Labels?: Readonly<Record<string, string>> }): boolean => Labels?.[LABEL] !== undefined
+
+function labelled({ images, content }: { images: readonly Image[]; content: string }, hash: (content: string) => string): Image[] {
+  const Labels = { [LABEL]: hash(content) }
+  return images.map(image => ({ ...image, config: { ...image.config, Labels } }))
+}
+
+async function ensure({ docker, log = () => {} }: EnsureOptions, wanted: readonly Image[]): Promise<void> {
+  const there = await Promise.all(wanted.map(image => present(docker, image)))
+  const missing = wanted.filter((_, index) => !there[index])
+  if (missing.length === 0) return
+  for (const { tags } of missing) log(`building image ${tags[0]}`)
+  await load(docker, missing)
 }
 
 /** Binaries are told apart by size and time: hashing 130 MB at every start is not worth it. */
@@ -62,7 +78,8 @@ function fingerprint(files: readonly ImageFile[]): string {
   )
 }
 
-async function present(docker: Docker, { tags }: Image, label: string | undefined): Promise<boolean> {
+async function present(docker: Docker, { tags, config }: Image): Promise<boolean> {
+  const label = config.Labels?.[LABEL]
   for (const tag of tags) {
     try {
       const { Config } = await docker.getImage(tag).inspect()
@@ -75,10 +92,10 @@ async function present(docker: Docker, { tags }: Image, label: string | undefine
   return true
 }
 
-async function load(docker: Docker, image: Image): Promise<void> {
-  const answer = await docker.loadImage(Readable.from([await imageArchive(image)]))
+async function load(docker: Docker, images: readonly Image[]): Promise<void> {
+  const answer = await docker.loadImage(Readable.from([await imageArchive(images)]))
   let text = ''
   for await (const chunk of answer) text += String(chunk)
   const error = /"error":\s*("(?:[^"\\]|\\.)*")/.exec(text)
-  if (error) throw new Error(`the Docker Engine does not take image ${image.tags[0]}: ${JSON.parse(error[1]!)}`)
+  if (error) throw new Error(`the Docker Engine does not take ${images.map(({ tags }) => tags[0]).join(', ')}: ${JSON.parse(error[1]!)}`)
 }

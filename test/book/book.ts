@@ -16,7 +16,7 @@ import type { Pod } from '../../shared/api/core/v1.ts'
 import { Cluster, words } from '../tools/cluster.ts'
 import type { KubectlVersion, Result, RunOptions } from '../tools/kubectl.ts'
 import { eventually as soon } from '../tools/wait.ts'
-import { tagImages } from './images.ts'
+import { FLAGS, tagImages } from './images.ts'
 
 export const FULL = process.env.ZEROPLANE_TEST_BOOK === 'full'
 
@@ -46,7 +46,7 @@ export function chapter(number: number): Chapter {
   let rows = 0
   beforeAll(async () => {
     const named = inject('book')
-    cluster = await Cluster.prepare({ ...named, flags: (process.env.ZEROPLANE_TEST_BOOK_FLAGS ?? '').split(' ').filter(Boolean) })
+    cluster = await Cluster.prepare({ ...named, flags: ['--event-bus', 'default', ...FLAGS] })
     if (!existsSync(cluster.kubeconfig)) await cluster.start()
     await tagImages()
   })

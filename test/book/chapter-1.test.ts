@@ -56,7 +56,11 @@ row('get and describe nodes', async reader => {
   expect(described).toMatch(/^ +cpu +\d+m? \(\d+%\)/m)
 })
 
-row('proxy and DNS of a node live in the agent of each pod, and so are not found in kube-system', async reader => {
+row('proxy and DNS of a node live in the agent of each pod: kube-system has the Service of DNS, and nothing behind it', async reader => {
+  expect(await reader.kubectl('get services kube-dns -n kube-system')).toMatch(
+    /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nkube-dns +ClusterIP +127\.\S+ +<none> +53\/UDP,53\/TCP +\w+\n$/,
+  )
+  expect(await reader.lines('get pods -n kube-system -l k8s-app=kube-dns')).toEqual([])
   for (const [what, message] of [
     ['daemonsets kube-proxy', 'daemonsets.apps "kube-proxy" not found'],
     ['deployments kube-dns', 'deployments.apps "kube-dns" not found'],

@@ -71,6 +71,22 @@ row(
   { slow: true },
 )
 
+// In the book it was a Job; what is left of `run` makes a Pod.
+row(
+  'run -i oneshot --restart=OnFailure shows what the pod prints, until it ends',
+  async reader => {
+    const args = '--keygen-enable --keygen-exit-on-complete --keygen-num-to-gen 10'
+    const { code, stdout } = await reader.try(`run -i oneshot --image=${KUARD} --restart=OnFailure -- ${args}`, { timeout: 240_000 })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/\(ID 0 10\/10\) Item done: SHA256:/) })
+    expect(stdout).toContain('(ID 0) Workload exiting')
+    expect(await reader.kubectl('get pods')).toMatch(/^NAME[^\n]+\noneshot +0\/1 +Completed +0 +/)
+    expect((await reader.pods())[0]?.spec?.restartPolicy).toBe('OnFailure')
+    expect((await reader.kubectl('logs oneshot')).match(/Item done/g)).toHaveLength(10)
+    expect(await reader.kubectl('delete pod oneshot')).toContain('pod "oneshot" deleted')
+  },
+  { both: true },
+)
+
 row('a failing pod with OnFailure restarts in place, longer and longer apart: CrashLoopBackOff', async reader => {
   await reader.apply(job({ args: ['--keygen-exit-code=1', '--keygen-num-to-gen=3'] }))
   const line = await reader.see('get pods -l job-name=oneshot --no-headers', /CrashLoopBackOff +[2-9]/, 150_000)

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Job } from '../../shared/api/batch/v1.ts'
 import type { WorkQueue } from '../../shared/api/zeroplane/v1alpha1.ts'
 import { Cluster } from '../tools/cluster.ts'
+import { QUEUE_WORKER } from '../tools/queue-worker.ts'
 import { eventually } from '../tools/wait.ts'
 
 let cluster: Cluster
@@ -12,26 +13,6 @@ beforeAll(async () => {
   await cluster.start()
 })
 afterAll(() => cluster?.destroy())
-
-/** No SDK in the image: SQS's JSON protocol by hand, where an SDK would look for it. */
-const WORKER = `
-const sqs = async (operation, input) => {
-  const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.' + operation }
-  const answer = await fetch(process.env.AWS_ENDPOINT_URL_SQS, { method: 'POST', headers, body: JSON.stringify({ QueueUrl: process.env.QUEUE_URL, ...input }) })
-  if (!answer.ok) throw new Error(operation + ': ' + await answer.text())
-  return answer.json()
-}
-const main = async () => {
-  for (;;) {
-    const { Messages = [] } = await sqs('ReceiveMessage', { MaxNumberOfMessages: 1, WaitTimeSeconds: 1 })
-    if (Messages.length === 0) return
-    for (const { Body, ReceiptHandle } of Messages) {
-      console.log('worked', Body)
-      await sqs('DeleteMessage', { ReceiptHandle })
-    }
-  }
-}
-main().catch(error => { console.log(error); process.exit(1) })`
 
 const manifest = {
   apiVersion: 'zeroplane.dev/v1alpha1',
@@ -45,7 +26,7 @@ const manifest = {
         template: {
           spec: {
             restartPolicy: 'Never',
-            containers: [{ name: 'worker', image: 'zeroplane/demo:1', command: ['node', '-e', WORKER] }],
+            containers: [{ name: 'worker', image: 'zeroplane/demo:1', command: ['node', '-e', QUEUE_WORKER] }],
           },
         },
       },

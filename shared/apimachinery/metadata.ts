@@ -49,8 +49,8 @@ const nameErrors = (definition: ResourceDefinition, name: string) => definition.
 export function validateMetadata(metadata: ObjectMeta, definition: ResourceDefinition): FieldError[] {
   const errors: FieldError[] = []
   if (metadata.generateName) {
-    // A prefix may end where a name may not; upstream looks at it with a letter in place of its last dash.
-    const prefix = metadata.generateName.replace(/-$/, 'a')
+    // A prefix may end where a name may not; upstream looks at it with a letter in place of what comes before a last dash, and of the dash.
+    const prefix = metadata.generateName.replace(/.-$/, 'a')
     errors.push(...nameErrors(definition, prefix).map(why => invalid('metadata.generateName', metadata.generateName, why)))
   }
   if (!metadata.name) errors.push(required('metadata.name', 'name or generateName is required'))

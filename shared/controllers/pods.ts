@@ -45,7 +45,7 @@ export function nextAvailable(pods: readonly Pod[], minReadySeconds: number, now
   return next
 }
 
-/** A pod made from a template, named after its owner. */
+/** A pod made from a template, named after its owner; what is too long before the suffix is cut when the name is made. */
 export function podFrom(template: PodTemplateSpec, owner: KubeObject): Pod {
   const { labels, annotations, finalizers } = template.metadata ?? {}
   return {
@@ -53,7 +53,7 @@ export function podFrom(template: PodTemplateSpec, owner: KubeObject): Pod {
     kind: 'Pod',
     metadata: {
       name: '',
-      generateName: podPrefix(owner.metadata.name),
+      generateName: `${owner.metadata.name}-`,
       namespace: owner.metadata.namespace,
       ...(labels === undefined ? {} : { labels: { ...labels } }),
       ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
@@ -63,9 +63,6 @@ export function podFrom(template: PodTemplateSpec, owner: KubeObject): Pod {
     spec: structuredClone(template.spec!),
   }
 }
-
-/** A name that is no prefix of a pod's name loses its dash; what is too long for the suffix is cut when the name is made. */
-const podPrefix = (owner: string) => (owner.length + 1 > 253 ? owner : `${owner}-`)
 
 /** Templates that differ only in the label that a Deployment adds are the same. */
 export function sameTemplate(a: PodTemplateSpec, b: PodTemplateSpec): boolean {

@@ -137,3 +137,14 @@ test.each([
     'ScalingReplicaSet: Scaled down replica set web-x from 3 to 2',
   ])
 })
+
+test('a Deployment whose name is as long as names may be has ReplicaSets of a shorter one, and pods', async () => {
+  cluster = await TestCluster.start()
+  const name = 'w'.repeat(253)
+  await cluster.create(DEPLOYMENTS, { ...web('c:1'), metadata: { name } })
+  await cluster.calm()
+  const [set] = (await cluster.list<ReplicaSet>(REPLICA_SETS)) as [ReplicaSet]
+  expect(set.metadata.name).toMatch(/^w+-[a-z0-9]+$/)
+  expect(set.metadata.name).toHaveLength(253)
+  expect(await cluster.activePods()).toHaveLength(3)
+})

@@ -64,9 +64,9 @@ test('a pod that is going and no longer fits is not counted as terminating', asy
   expect(await terminating()).toBe(0)
 })
 
-test('names of pods are made from the whole name of their owner and a dash, however long', async () => {
+test.each([70, 253])('names of pods are made from the whole name of their owner and a dash, however long: %s', async length => {
   cluster = await TestCluster.start()
-  const name = 'w'.repeat(70)
+  const name = 'w'.repeat(length)
   await cluster.create(REPLICA_SETS, { ...replicaSet(), metadata: { name } })
   await cluster.calm()
   const [made] = (await cluster.list<Pod>(PODS)) as [Pod]

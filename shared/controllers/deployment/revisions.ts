@@ -27,6 +27,8 @@ export const isCopied = (name: string): boolean => !NOT_COPIED.has(name)
 /** Characters of history that are kept; older revisions are forgotten first. */
 const LONGEST_HISTORY = 2000
 
+const LONGEST_NAME = 253
+
 export type Annotations = Record<string, string>
 
 export const annotationNumber = (set: ReplicaSet, name: string): number | undefined => {
@@ -90,7 +92,7 @@ export function newReplicaSet(deployment: Deployment, replicas: number, revision
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
     metadata: {
-      name: `${metadata.name}-${hash}`,
+      name: `${metadata.name.slice(0, LONGEST_NAME - 1 - hash.length)}-${hash}`,
       namespace: metadata.namespace,
       labels,
       annotations: { ...newSetAnnotations(deployment, undefined, revision), ...sizeAnnotations(deployment) },

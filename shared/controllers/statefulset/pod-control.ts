@@ -128,7 +128,10 @@ export class PodControl {
         this.#say('Warning', 'FailedCreate', `Create Claim ${name} ${where} failed error: ${why}`)
       }
     }
-    if (failures.length > 0) throw new Error(failures.length === 1 ? failures[0] : `[${failures.join(', ')}]`, { cause })
+    if (failures.length === 0) return
+    const error = new Error(failures.length === 1 ? failures[0] : `[${failures.join(', ')}]`, { cause })
+    if (cause !== undefined) told.add(error)
+    throw error
   }
 
   #existing(ordinal: number): PersistentVolumeClaim[] {

@@ -10,22 +10,7 @@ import { isActive, isReady } from '../../shared/controllers/pods.ts'
 import { TestCluster } from './cluster.ts'
 import { Crash } from './crash.ts'
 import { deployment, job, statefulSet, template } from './objects.ts'
-
-/** mulberry32: small, and the same everywhere. */
-function randomFrom(seed: number) {
-  let state = seed
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-  return {
-    below: (n: number) => Math.floor(next() * n),
-    chance: (p: number) => next() < p,
-    pick: <T>(list: readonly T[]): T | undefined => list[Math.floor(next() * list.length)],
-  }
-}
+import { randomFrom } from './random.ts'
 
 const RUNS = Number(process.env.HISTORIES ?? 12)
 const seeds = process.env.SEED === undefined ? Array.from({ length: RUNS }, (_, i) => 1000 + i) : [Number(process.env.SEED)]

@@ -221,7 +221,8 @@ export class PodNetwork {
     const { apiUrl: url, apiCa: ca } = this.#options
     const certificate = this.#pod?.network.api.certificate
     if (!certificate) return proxyConnection(client, [targetOf(url)], { reached: () => {}, refused: () => {} })
-    this.#apiProxy ??= apiProxy({ url, ca, ...certificate })
+    const { cert, key } = certificate
+    this.#apiProxy ??= apiProxy({ url, ca, cert, key })
     this.#apiProxy(client)
   }
 

@@ -41,7 +41,12 @@ export function networkPlan(pod: Pod, kubernetes: Service | undefined, certifica
     hostname: setHostnameAsFQDN && fqdn ? fqdn.slice(0, fqdn.indexOf('.')) : hostname,
     fqdn,
     hostAliases: (hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),
-    api: { address: clusterAddress(kubernetes?.spec?.clusterIP, API_OCTET), port: API_PORT, certificate },
+    api: {
+      address: clusterAddress(kubernetes?.spec?.clusterIP, API_OCTET),
+      port: API_PORT,
+      // Not its authority, which whoever made the certificate may have beside it: that is for the pod's clients, and the API has another one.
+      certificate: certificate && { cert: certificate.cert, key: certificate.key },
+    },
   }
 }
 

@@ -4,11 +4,13 @@ import { request } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import { apiProxy } from '../../agent/network/api-proxy.ts'
+import type { Pod } from '../../shared/api/core/v1.ts'
 import { clientFor } from '../../shared/apimachinery/create-machinery.ts'
 import { ensureInClusterCertificate, findInClusterCertificate } from '../../shared/auth/in-cluster-certificate.ts'
 import { SYSTEM } from '../../shared/auth/types.ts'
 import { openCluster } from '../../shared/cluster.ts'
 import { NAMESPACES } from '../../shared/controllers/collections.ts'
+import { networkPlan } from '../../shared/pods/network-plan.ts'
 import { MemoryStore } from '../../shared/store/memory.ts'
 
 const closing: { close(): void }[] = []
@@ -93,6 +95,12 @@ it('leads into the cluster whose agent it is, where several share an address', a
     })
   }
   expect(paths).toEqual(['/clusters/pr-1/api/v1/pods?watch=1', '/api/v1/pods?watch=1'])
+})
+
+it("reaches agents without its authority, which would take the place of the API's own there", async () => {
+  const made = await ensureInClusterCertificate(await cluster(), '127.0.0.1', Date.now())
+  const pod = { metadata: { name: 'web', namespace: 'default' }, spec: { containers: [] } } as unknown as Pod
+  expect(networkPlan(pod, undefined, made).api.certificate).toEqual({ cert: made.cert, key: made.key })
 })
 
 it('says so when the API cannot be reached', async () => {

@@ -54,7 +54,7 @@ function servicesOf(cluster: string): ControllerServices {
   const read = createReader(store)
   const remotes = new Remotes({ read, store })
   const metrics = workQueueSource(read, apiSource(remotes, usageSource(new UsageBook(notes, Date.now), Date.now)))
-  return { autoscaler: () => ({ metrics, notes }), apiServices: () => remoteProbe(remotes, store) }
+  return { autoscaler: () => ({ metrics, notes }), apiServices: () => remoteProbe(remotes, store), underPath: isMade(cluster) }
 }
 
 const workOf = (cluster: string): ClusterWork =>

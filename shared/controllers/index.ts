@@ -46,9 +46,11 @@ import { pvcProtectionController, pvProtectionController } from './volumeprotect
 export interface ControllerServices {
   readonly autoscaler: () => AutoscalerServices
   readonly apiServices: () => ApiServiceProbe
+  /** The cluster's API is reached under a path (/clusters/<name>). */
+  readonly underPath?: boolean
 }
 
-export const controllersWith = ({ autoscaler, apiServices }: ControllerServices): readonly Controller[] => [
+export const controllersWith = ({ autoscaler, apiServices, underPath }: ControllerServices): readonly Controller[] => [
   apiServiceController(apiServices),
   clusterRoleAggregationController,
   cronJobController,
@@ -77,7 +79,7 @@ export const controllersWith = ({ autoscaler, apiServices }: ControllerServices)
   pvProtectionController,
   resourceClaimController,
   resourceQuotaController,
-  rootCaPublisher(() => process.env.API_CA, inClusterAuthority),
+  rootCaPublisher(() => process.env.API_CA, inClusterAuthority, underPath),
   scheduler,
   serviceAccountController,
   serviceAccountTokenController,

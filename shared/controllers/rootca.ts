@@ -25,12 +25,20 @@ function amazonRoots(): string {
 
 /**
  * @param certificate the authority's certificates in PEM; where the API has none of its own, Amazon's
- * @param inCluster beside those: the authority of the certificate that agents show to clients in their pods
+ * @param inCluster beside those: the authority of the certificate that agents show to clients in their pods. Where the API has an authority of
+ * its own, pods see its own certificate, and need none beside it
+ * @param underPath unless the cluster is reached under a path, which clients in pods do not know: agents add it, and so cannot pass on what they do
+ * not read
  */
 export function rootCaPublisher(
   certificate: () => string | undefined,
   inCluster: (context: ControllerContext) => Promise<string> = async () => '',
+  underPath = false,
 ): Controller {
+  const authorities = async (context: ControllerContext) => {
+    const own = certificate()
+    return own && !underPath ? own : `${own || amazonRoots()}${await inCluster(context)}`
+  }
   return {
     name: 'root-ca-certificate-publisher',
     component: 'root-ca-cert-publisher',
@@ -42,7 +50,7 @@ export function rootCaPublisher(
       const { namespace } = splitKey(key)
       const { client, informer } = context
       const current = (await informer(CONFIG_MAPS)).get(key)?.object as ConfigMap | undefined
-      const data = { 'ca.crt': certificate() || `${amazonRoots()}${await inCluster(context)}` }
+      const data = { 'ca.crt': await authorities(context) }
       const annotations = { ...current?.metadata.annotations, ...ANNOTATIONS }
       if (current === undefined ? !(await isActiveNamespace(context, namespace)) : isAsItShould(current, data, annotations))
         return undefined

@@ -1,8 +1,12 @@
 // Pods of several clusters on one ECS cluster: told apart by what their tasks say, and alike in everything that may be shared.
 import { expect, test } from 'vitest'
+import type { ConfigMap } from '../../shared/api/core/v1.ts'
+import { CONFIG_MAPS } from '../../shared/controllers/collections.ts'
+import { rootCaPublisher } from '../../shared/controllers/rootca.ts'
 import type { StartTask } from '../../shared/pods/ecs.ts'
 import { parseGroup } from '../../shared/pods/settle.ts'
 import { AGENT } from '../../shared/pods/status.ts'
+import { TestCluster } from '../controllers/cluster.ts'
 import { PodCluster } from '../pods/pod-cluster.ts'
 
 const PR = 'pr-1.aaaaaaaa'
@@ -64,4 +68,26 @@ test('tasks of a cluster that is gone are stopped by whoever looks next; those o
   expect(pods.ecs.running.map(({ group }) => group).sort()).toEqual(
     ['family:nightly', own!.group, 'pod/pr-2.bbbbbbbb/default/web/1', undefined].sort(),
   )
+})
+
+test('pods believe what they see: the API itself in the default cluster, their agents where a path is to be added', async () => {
+  const authorities = async (own: string, underPath: boolean) => {
+    const cluster = await TestCluster.start({
+      controllers: [
+        rootCaPublisher(
+          () => own,
+          async () => '\nagents',
+          underPath,
+        ),
+      ],
+    })
+    await cluster.calm()
+    cluster.stop()
+    return (await cluster.get<ConfigMap>(CONFIG_MAPS, 'kube-root-ca.crt')).data!['ca.crt']!
+  }
+  expect(await authorities('own', false)).toBe('own')
+  expect(await authorities('own', true)).toBe('own\nagents')
+  const amazons = await authorities('', false)
+  expect(amazons).toMatch(/^-----BEGIN CERTIFICATE[\s\S]*\nagents$/)
+  expect(await authorities('', true)).toBe(amazons)
 })

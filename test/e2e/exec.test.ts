@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Pod } from '../../shared/api/core/v1.ts'
-import { Cluster, freePort } from '../tools/cluster.ts'
+import { Cluster, freePort, ROOT } from '../tools/cluster.ts'
 import { containersOf, kill } from '../tools/docker.ts'
-import { type KubectlVersion, toolsFolder } from '../tools/kubectl.ts'
+import { type KubectlVersion, runProgram, toolsFolder } from '../tools/kubectl.ts'
 import { eventually } from '../tools/wait.ts'
 
 const VERSIONS: readonly KubectlVersion[] = ['1.36', '1.22']
@@ -224,6 +224,39 @@ async function withoutUser(): Promise<string> {
   )
   return file
 }
+
+test('another cluster of the deployment: its own pods are entered, and from inside of them its own API is reached', async () => {
+  const ids = async () => (await containersOf(cluster)).map(({ Id }) => Id).sort()
+  const before = await ids()
+  await cluster.apply('{"apiVersion":"zeroplane.dev/v1alpha1","kind":"Cluster","metadata":{"name":"pr-1"}}')
+  const args = ['run', 'kubeconfig', '--', '--local', '--data', cluster.dataDir, '--cluster', 'pr-1']
+  expect(await runProgram('npm', args, { timeout: 60_000, env: { INIT_CWD: ROOT } })).toMatchObject({ code: 0 })
+  const inside = '--context zeroplane-pr-1'
+  await cluster.kubectl(`${inside} create configmap only-here`)
+  await cluster.kubectl(`${inside} create rolebinding all --clusterrole=view --group=system:serviceaccounts`)
+  await cluster.kubectl(`${inside} run web --image=zeroplane/demo:1 --env=GREETING=other`)
+  await cluster.kubectl(`${inside} wait pod/web --for=condition=Ready --timeout=120s`, { timeout: 130_000 })
+  for (const version of VERSIONS) {
+    const greet = ['exec', 'web', '--', 'sh', '-c', 'echo $GREETING']
+    const { stdout, stderr } = await cluster.try(version, [...inside.split(' '), ...greet])
+    expect({ version, stdout, stderr }).toEqual({ version, stdout: 'other\n', stderr: '' })
+  }
+  expect(await cluster.kubectl("exec web -c demo -- sh -c 'echo $GREETING'")).toBe('hello there\n')
+  const script = `
+    const folder = '/var/run/secrets/kubernetes.io/serviceaccount/', fs = require('node:fs')
+    const options = { ca: fs.readFileSync(folder + 'ca.crt'), headers: { authorization: 'Bearer ' + fs.readFileSync(folder + 'token', 'utf8') } }
+    const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env
+    require('node:https').get('https://' + host + ':' + port + '/api/v1/namespaces/default/configmaps/only-here', options, answer => {
+      console.log(answer.statusCode)
+      if (answer.statusCode === 200) process.exit()
+      answer.pipe(process.stderr)
+    })`
+  const { stdout, stderr } = await cluster.try('1.36', [...inside.split(' '), 'exec', 'web', '--', 'node', '-e', script])
+  expect({ stdout, stderr }).toEqual({ stdout: '200\n', stderr: '' })
+  expect(await cluster.kubectl(`${inside} logs web`)).toBe(await cluster.kubectl(`${inside} logs web -c web`))
+  await cluster.kubectl('delete cluster pr-1 --timeout=120s', { timeout: 130_000 })
+  expect(await ids()).toEqual(before)
+})
 
 test('kubectl proxy relays it: an API client behind it can exec', async () => {
   const port = await freePort()

@@ -43,6 +43,8 @@ test('its Jobs find the queue from inside their containers, work each message on
   const Entries = Array.from({ length: 6 }, (_, i) => ({ Id: String(i), MessageBody: `letter ${i}` }))
   await sqs.send(new SendMessageBatchCommand({ QueueUrl: url, Entries }))
   sqs.destroy()
+  // A queue that was empty is looked at once a minute, and when its object changes.
+  await cluster.kubectl(`patch wq mail --type=merge -p '{"spec":{"max":3}}'`)
 
   const jobs = async () => (JSON.parse(await cluster.kubectl('get jobs -o json')) as { items: Job[] }).items
   const ended = await eventually(

@@ -241,7 +241,8 @@ row(
     expect(await reader.events('example-cron')).toContain('SuccessfulCreate')
     await eventually('it has seen the end', async () => (await reader.events('example-cron')).includes('SawCompletedJob'))
   },
-  { both: true },
+  // A minute's wait: the schedules of a deployed Zeroplane are tried by test/deploy, and those of CronJobs by test/controllers.
+  { slow: true },
 )
 
 row(

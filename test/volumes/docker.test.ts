@@ -88,11 +88,10 @@ describe.skipIf(!available)(
 
     const pod = (name: string) => client.get<Pod>(PODS, 'default', name)
 
-    /** Runs a pod to its end, and answers what its containers left as their last words. */
-    async function run(
-      name: string,
-      spec: { containers: object[]; initContainers?: object[]; [more: string]: unknown },
-    ): Promise<string[]> {
+    type Spec = { containers: object[]; initContainers?: object[]; [more: string]: unknown }
+
+    /** Runs a pod to its end, answers it, and deletes it. */
+    async function runPod(name: string, spec: Spec): Promise<Pod> {
       await client.create<Pod>(PODS, {
         apiVersion: 'v1',
         kind: 'Pod',
@@ -104,7 +103,13 @@ describe.skipIf(!available)(
         return ['Succeeded', 'Failed'].includes(found?.status?.phase ?? '') && found
       })
       await client.delete(PODS, 'default', name, { gracePeriodSeconds: 0 })
-      const words = (ended!.status?.containerStatuses ?? []).map(({ state }) => state?.terminated)
+      return ended as Pod
+    }
+
+    /** What the containers of such a pod left as their last words. */
+    async function run(name: string, spec: Spec): Promise<string[]> {
+      const { status } = await runPod(name, spec)
+      const words = (status?.containerStatuses ?? []).map(({ state }) => state?.terminated)
       return words.map(terminated => `${terminated?.message ?? ''}${terminated?.exitCode ? `exit ${terminated.exitCode}` : ''}`)
     }
 
@@ -200,13 +205,13 @@ describe.skipIf(!available)(
     it('a pod whose emptyDir outgrows its limit is evicted', async () => {
       const volumes = [{ name: 'cache', emptyDir: { sizeLimit: '64Ki' } }]
       const mounts = [{ name: 'cache', mountPath: '/cache', subPath: 'part' }]
-      const ended = run('greedy', { containers: [container('head -c 200000 /dev/zero >/cache/big; sleep 600', mounts)], volumes })
-      const failed = await eventually('the pod has failed', async () => {
-        const { status } = (await pod('greedy')) ?? {}
-        return status?.phase === 'Failed' && status
+      const containers = [container('head -c 200000 /dev/zero >/cache/big; sleep 600', mounts)]
+      const { status } = await runPod('greedy', { containers, volumes })
+      expect(status).toMatchObject({
+        phase: 'Failed',
+        reason: 'Evicted',
+        message: 'Usage of EmptyDir volume "cache" exceeds the limit "64Ki". ',
       })
-      expect(failed).toMatchObject({ reason: 'Evicted', message: 'Usage of EmptyDir volume "cache" exceeds the limit "64Ki". ' })
-      await ended
     })
 
     it('containers share an emptyDir, its parts and what is in memory; init containers come first', async () => {

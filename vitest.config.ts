@@ -5,6 +5,8 @@ const DRILLS = ['test/chaos/**/*.test.ts']
 // That each drill notices a bug made for it: a minute or two, and of interest to who changes drills.
 const SEEDED = process.env.ZEROPLANE_TEST_SEEDED ? [] : ['test/chaos/seeded-bugs.test.ts']
 const WHOLE = ['test/e2e/**/*.test.ts']
+// Two minutes of waiting for averages; what decides is tried without waiting in test/metrics and test/controllers.
+const LONG = process.env.ZEROPLANE_TEST_LONG ? [] : ['test/e2e/metrics.test.ts']
 const DEPLOY = ['test/deploy/**/*.test.ts']
 const BOOK = ['test/book/**/*.test.ts']
 
@@ -40,6 +42,7 @@ export default defineConfig({
         test: {
           name: 'whole',
           include: WHOLE,
+          exclude: LONG,
           testTimeout: 120_000,
           hookTimeout: 600_000,
           // Each has a cluster of its own, and waits more than it works.

@@ -255,8 +255,9 @@ export const csiPersistent: SourceRule = {
   },
 }
 
-export function csiDriverName(name: string, field: string, errors: Errors): void {
-  if (name === '') {
+/** Names of CSI drivers are domain names in any case. */
+export function csiDriverName(name: string | undefined, field: string, errors: Errors): void {
+  if (!name) {
     errors.push(required(field))
     return
   }

@@ -4,21 +4,11 @@ import type { ObjectMeta } from '../../api/meta/v1.ts'
 import { duplicate, forbidden, invalid, required } from '../../apimachinery/field-error.ts'
 import { isDNS1123Subdomain } from '../../apimachinery/names.ts'
 import { quantitySign } from '../../apimachinery/quantity.ts'
-import {
-  addInvalid,
-  bytes,
-  dnsLabel,
-  type Errors,
-  fileMode,
-  relativePath,
-  requireText,
-  tooLong,
-  volumeFilePath,
-} from '../validation/checks.ts'
+import { addInvalid, dnsLabel, type Errors, fileMode, relativePath, requireText, volumeFilePath } from '../validation/checks.ts'
 import { claimTemplate } from './claim-spec.ts'
 import { fieldSelector, resourceFieldSelector, VOLUME_FIELDS } from './field-refs.ts'
 import { pullPolicy } from './pull-policy.ts'
-import { checkSources, iscsiNameTooLong, needs, POD, SHARED, type Source, type SourceRule } from './volume-sources.ts'
+import { checkSources, csiDriverName, iscsiNameTooLong, needs, POD, SHARED, type Source, type SourceRule } from './volume-sources.ts'
 
 export type VolumesByName = ReadonlyMap<string, Volume>
 
@@ -207,16 +197,6 @@ function validateProjection(
     else volumeFilePath(token.path, `${field}.path`, errors)
   }
   if (sources > 1) errors.push(forbidden(at, 'may not specify more than 1 volume type per source'))
-}
-
-/** Names of CSI drivers are domain names in any case. */
-export function csiDriverName(name: string | undefined, field: string, errors: Errors): void {
-  if (!name) {
-    errors.push(required(field))
-    return
-  }
-  if (bytes(name) > 63) errors.push(tooLong(field, 63))
-  addInvalid(isDNS1123Subdomain(name.toLowerCase()), field, name, errors)
 }
 
 function csi(source: Source, field: string, errors: Errors): void {
